@@ -1,0 +1,1 @@
+"""The online half: what a caller of the served models imports; never torch, training or mlflow."""

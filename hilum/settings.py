@@ -1,0 +1,91 @@
+"""Every environment variable that Hilum reads, with its default.
+
+Precedence: command-line flag, then environment (`HILUM_*`), then `hilum.toml` in the working
+directory, then the default below.
+"""
+
+import secrets
+from functools import cache
+from pathlib import Path
+
+from pydantic import SecretStr
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from hilum.files import write_atomic
+
+ADMIN_KEY_NAME = "hilum-admin"
+"""The header that carries the admin key; on gRPC it is prefixed by `triton-grpc-protocol-`."""
+
+
+class Settings(BaseSettings):
+    """Addresses, folders and secrets of one installation."""
+
+    model_config = SettingsConfigDict(env_prefix="HILUM_", toml_file="hilum.toml", frozen=True, extra="forbid")
+
+    home: Path = Path(".hilum")
+    """State of the local stack: databases, logs, caches, the live model repository."""
+    host: str = "127.0.0.1"
+    """Address that local servers listen on; loopback unless changed."""
+    http_port: int = 8000
+    """Triton's HTTP port."""
+    grpc_port: int = 8001
+    """Triton's gRPC port."""
+    metrics_port: int = 8002
+    """Triton's Prometheus metrics port."""
+    mlflow_port: int = 5000
+    """The local MLflow server's port."""
+    mlflow_uri: str = ""
+    """MLflow tracking URI; empty means the local server."""
+    triton_url: str = ""
+    """`host:port` of Triton's gRPC service; empty means the local server."""
+    admin_key: SecretStr | None = None
+    """Key for Triton's admin calls; by default one is made and kept in `home`."""
+    instances: int = 2
+    """Copies of each network that Triton runs side by side: one per CPU core, two on a GPU."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read flags, then the environment, then `hilum.toml`."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @property
+    def mlflow_address(self) -> str:
+        """The MLflow tracking URI in force."""
+        return self.mlflow_uri or f"http://{self.host}:{self.mlflow_port}"
+
+    @property
+    def triton_address(self) -> str:
+        """`host:port` of Triton's gRPC service in force."""
+        return self.triton_url or f"{self.host}:{self.grpc_port}"
+
+    @property
+    def live_repository(self) -> Path:
+        """The model repository that the local Triton reads and a rollout writes."""
+        return self.home / "model_repository"
+
+    def read_admin_key(self) -> str:
+        """Return the key for Triton's admin calls, made at first use and readable by its owner only."""
+        if self.admin_key is not None:
+            return self.admin_key.get_secret_value()
+        path = self.home / "admin-key"
+        if not path.exists():
+            write_atomic(path, secrets.token_urlsafe(32).encode(), mode=0o600)
+        return path.read_text().strip()
+
+
+@cache
+def settings() -> Settings:
+    """Return the settings of this process, read once."""
+    return Settings()

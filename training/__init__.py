@@ -1,0 +1,1 @@
+"""The offline half: everything that makes a model and releases it."""

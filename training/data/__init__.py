@@ -1,0 +1,1 @@
+"""Data sets: metadata, checks, synthetic radiographs, the decoded cache, training samples."""

@@ -1,0 +1,1 @@
+"""Evaluation: metrics, their intervals, figures and the record of a result."""

@@ -1,0 +1,1 @@
+"""Networks: backbones from timm, and the filter and classifier built on them."""
