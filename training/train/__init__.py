@@ -1,1 +1,5 @@
-"""Training: recipes, losses, the Lightning loop."""
+"""Training: recipes, augmentation, losses, the Lightning loop."""
+
+from training.torchvision_schemas import declare_missing_operators
+
+declare_missing_operators()  # before lightning imports torchvision

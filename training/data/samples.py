@@ -1,0 +1,114 @@
+"""Which radiographs a network sees, with which label, and the torch data set that reads them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from hilum.contract import CLASSIFIER, FILTER, LABELS
+from training.data.cache import RadiographCache
+from training.data.metadata import DataSet
+
+FILTER_LABELS = ("non_valid", "valid")
+"""The filter's classes; `valid` is an upright frontal chest radiograph."""
+
+ROTATED = "rotated_cxr"
+"""The `kind` of a valid radiograph turned by 90, 180 or 270 degrees: a non-valid image."""
+
+RANDOM_TURN = -1
+"""A sample that is turned by one, two or three quarters, drawn anew each time."""
+
+
+def labels_of(model: str) -> tuple[str, ...]:
+    """Return the classes of `xray_filter` or `xray_classifier`, in the order of its outputs."""
+    return {FILTER: FILTER_LABELS, CLASSIFIER: LABELS}[model]
+
+
+@dataclass(frozen=True)
+class SampleTable:
+    """The samples of one split: one row per image and turn."""
+
+    frame: pd.DataFrame
+    """Columns path, source, patient_id, kind, label, digest, turns."""
+    labels: tuple[str, ...]
+    """Class names in the order of the targets."""
+
+    @property
+    def targets(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """(N,) int64 class indices."""
+        return np.array([self.labels.index(label) for label in self.frame["label"]], dtype=np.int64)
+
+    def class_counts(self) -> list[int]:
+        """Return the number of samples of each class."""
+        return [int(count) for count in np.bincount(self.targets, minlength=len(self.labels))]
+
+    def repeated(self, factors: Mapping[str, int]) -> "SampleTable":
+        """Return a table in which each sample of a class stands `factors[class]` times (oversampling)."""
+        times = self.frame["label"].map(lambda label: factors.get(label, 1)).to_numpy()
+        return SampleTable(self.frame.loc[self.frame.index.repeat(times)].reset_index(drop=True), self.labels)
+
+
+def build_samples(
+    data: DataSet, cache: RadiographCache, model: str, split: str, *, random_turns: bool = False
+) -> SampleTable:
+    """Decode what is not decoded yet and return the samples of one model and split.
+
+    The filter's samples are the stored images and one turned copy of each valid one (ICA-PUC, section
+    3.1). In training its turn is drawn anew each time (`random_turns`); elsewhere it follows from the
+    image's content, so that every evaluation sees the same picture.
+
+    Raises:
+        DataSetError: a class has no image in the split, or an image cannot be decoded.
+    """
+    if model == CLASSIFIER:
+        frame = data.classifier_rows(split).assign(turns=0)
+        frame["label"] = frame["finding"]
+    else:
+        frame = data.filter_rows(split).assign(turns=0)
+        frame["label"] = frame["filter_label"]
+    frame = frame.reset_index(drop=True)
+    frame["digest"] = cache.ensure([data.folder / path for path in frame["path"]])
+    if model == FILTER:
+        turned = frame[frame["label"] == "valid"].copy()
+        turned["label"] = "non_valid"
+        turned["kind"] = ROTATED
+        turned["turns"] = RANDOM_TURN if random_turns else [1 + int(d[:8], 16) % 3 for d in turned["digest"]]
+        frame = pd.concat([frame, turned], ignore_index=True)
+    return SampleTable(frame, labels_of(model))
+
+
+class RadiographSamples(Dataset[tuple[Tensor, int]]):
+    """Radiographs from the decoded cache: (1, H, W) uint8 and the class index.
+
+    Nothing is decoded here and no image is kept, so memory stays flat however many there are.
+    """
+
+    def __init__(
+        self,
+        table: SampleTable,
+        cache: RadiographCache,
+        transform: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        self._digests: Sequence[str] = table.frame["digest"].tolist()
+        self._turns = table.frame["turns"].to_numpy()
+        self._targets = table.targets
+        self._cache = cache
+        self._transform = transform
+
+    def __len__(self) -> int:
+        return len(self._digests)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        image = self._cache.get(self._digests[index])
+        turns = int(self._turns[index])
+        if turns == RANDOM_TURN:
+            turns = int(torch.randint(1, 4, ()))
+        radiograph = torch.from_numpy(np.rot90(image, turns, axes=(1, 2)).copy())
+        if self._transform is not None:
+            radiograph = self._transform(radiograph)
+        return radiograph, int(self._targets[index])

@@ -1,0 +1,89 @@
+"""From a training run to a registered version: export, parity, lineage."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from mlflow.entities import Run
+from numpy.typing import NDArray
+
+from hilum.contract import FILTER
+from training import tracking
+from training.data.cache import RadiographCache
+from training.data.metadata import DataSet
+from training.data.samples import build_samples
+from training.evaluate.decisions import OPERATING_POINT_TAG, THRESHOLD_TAG
+from training.export.onnx_export import OPSET, ExportedModel, export_onnx
+from training.export.parity import check_parity
+from training.export.served import ServedClassifier, ServedFilter
+from training.registry import RegisteredVersion, Registry
+from training.train.checkpoint import load_network
+
+PARITY_IMAGES = 16
+"""Real radiographs that parity is checked on."""
+
+LINEAGE = (
+    "hilum.recipe",
+    "hilum.data_digest",
+    "hilum.decoder_digest",
+    "hilum.git_revision",
+    THRESHOLD_TAG,
+    OPERATING_POINT_TAG,
+)
+"""Tags of the training run that the registered version carries on."""
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A registered version and the proof that it answers as the trained network does."""
+
+    version: RegisteredVersion
+    parity: pd.DataFrame
+
+
+def export_and_register(run: Run, data: DataSet, cache: RadiographCache, registry: Registry) -> Registration:
+    """Export a training run's network, check it against torch on real radiographs, and register it.
+
+    Raises:
+        ParityError: the exported file answers otherwise; nothing is registered.
+    """
+    run_id, model = run.info.run_id, run.data.tags["hilum.model"]
+    with tracking.downloaded(run_id, tracking.CHECKPOINT) as checkpoint:
+        network = load_network(checkpoint)
+    served: ServedFilter | ServedClassifier
+    if model == FILTER:
+        served = ServedFilter(network, float(run.data.tags[THRESHOLD_TAG]))
+    else:
+        served = ServedClassifier(network)
+    served.eval()
+    lineage = {tag: run.data.tags[tag] for tag in LINEAGE if tag in run.data.tags} | {"hilum.run_id": run_id}
+    radiographs = _parity_radiographs(model, data, cache)
+    with tempfile.TemporaryDirectory(prefix="hilum-") as folder:
+        exported = export_onnx(served, Path(folder) / "model.onnx", lineage)
+        parity = check_parity(served, exported.path, radiographs)
+        tracking.log_text(run_id, parity.to_csv(index=False), "parity.csv")
+        inputs = {"radiograph": radiographs[:1]}
+        if model != FILTER:
+            inputs["accepted"] = np.ones((1, 1), dtype=np.bool_)
+        version = registry.register_onnx(
+            model, exported.path, run_id=run_id, tags=lineage | _facts(exported), input_example=inputs
+        )
+    return Registration(version, parity)
+
+
+def _facts(exported: ExportedModel) -> dict[str, str]:
+    """Return what releases and configurations must know of the file, as tags."""
+    facts = {"hilum.sha256": exported.sha256, "hilum.parity": "passed", "hilum.opset": str(OPSET)}
+    if exported.map_size and exported.embedding_size:
+        facts["hilum.map_size"] = "x".join(map(str, exported.map_size))
+        facts["hilum.embedding_size"] = str(exported.embedding_size)
+    return facts
+
+
+def _parity_radiographs(model: str, data: DataSet, cache: RadiographCache) -> NDArray[np.uint8]:
+    """Return (N, 1, 256, 256) radiographs spread over the validation split."""
+    frame = build_samples(data, cache, model, "val").frame
+    rows = np.linspace(0, len(frame) - 1, PARITY_IMAGES).astype(int)
+    return np.stack([np.rot90(cache.get(frame["digest"][i]), frame["turns"][i], axes=(1, 2)) for i in rows])

@@ -1,0 +1,233 @@
+"""Every call to MLflow's tracking: runs, what is logged to them, and what is read back."""
+
+import os
+import platform
+import subprocess
+import tempfile
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError, URLError
+
+import mlflow
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from hilum.errors import ServiceUnreachableError
+from training.errors import UnknownVersionError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+CHECKPOINT = "checkpoint"
+"""Artifact folder of a training run that holds the trained network."""
+
+COMPLETE_TAG = "hilum.complete"
+"""Set last on a training run: without it the run was cut short, and no later stage takes it for whole."""
+
+REMEDY = "Start it with `hilum up --detach`, or set HILUM_MLFLOW_URI."
+
+
+def connect(uri: str) -> None:
+    """Make `uri` MLflow's tracking and registry server for this process.
+
+    Raises:
+        ServiceUnreachableError: nothing answers there. Asked first, in seconds: MLflow's own client
+            would try for minutes.
+    """
+    if uri.startswith("http"):
+        try:
+            with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=5):  # noqa: S310  http(s) by the line above
+                pass
+        except HTTPError:
+            pass  # a proxy that hides /health still answers
+        except (URLError, OSError) as error:
+            raise ServiceUnreachableError("MLflow", uri, REMEDY) from error
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # the commands have their own
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+
+
+@contextmanager
+def mlflow_errors() -> Iterator[None]:
+    """Turn a lost MLflow server into `ServiceUnreachableError`; other MLflow errors pass."""
+    try:
+        yield
+    except MlflowException as error:
+        if "API request to" in str(error) or "Max retries exceeded" in str(error):
+            raise ServiceUnreachableError("MLflow", mlflow.get_tracking_uri(), REMEDY) from error
+        raise
+
+
+@contextmanager
+def training_run(model: str, name: str, tags: Mapping[str, str], run_id: str | None) -> Iterator[str]:
+    """Open a run of the experiment `model`, or go on with `run_id`, and yield its id.
+
+    System metrics are logged while it is open. The run ends as FINISHED, as KILLED when the user
+    interrupts it, and as FAILED on any other exception.
+    """
+    with mlflow_errors():
+        mlflow.set_experiment(model)
+        run = mlflow.start_run(run_id=run_id, run_name=None if run_id else name, log_system_metrics=True)
+        mlflow.set_tags(dict(tags))
+    status = "FAILED"
+    try:
+        yield run.info.run_id
+        status = "FINISHED"
+    except KeyboardInterrupt:
+        status = "KILLED"
+        raise
+    finally:
+        with mlflow_errors():
+            mlflow.end_run(status)
+
+
+def environment_tags() -> dict[str, str]:
+    """Return what a result depends on besides data and recipe: code revision and versions."""
+    packages = ("hilum", "torch", "timm", "lightning", "numpy", "pillow", "mlflow")
+    tags = {f"hilum.version.{package}": version(package) for package in packages}
+    return tags | {"hilum.version.python": platform.python_version(), "hilum.git_revision": git_revision()}
+
+
+def git_revision() -> str:
+    """Return the commit of this source tree, with `-dirty` when files differ; `unknown` outside git."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return result.stdout.strip()
+
+
+def log_params(params: Mapping[str, Any]) -> None:
+    """Log parameters to the open run; MLflow refuses a second, different value."""
+    with mlflow_errors():
+        mlflow.log_params(dict(params))
+
+
+def log_metrics(metrics: Mapping[str, float], step: int) -> None:
+    """Log the metrics of one epoch to the open run."""
+    with mlflow_errors():
+        mlflow.log_metrics(dict(metrics), step=step)
+
+
+def log_results(
+    run_id: str,
+    folder: str,
+    *,
+    record: Mapping[str, Any],
+    table: "pd.DataFrame",
+    figures: Mapping[str, "Figure"],
+) -> None:
+    """Log a result under `folder`: `result.json`, `table.csv` and one PNG per figure."""
+    client = mlflow.MlflowClient()
+    with mlflow_errors():
+        client.log_dict(run_id, dict(record), f"{folder}/result.json")
+        client.log_text(run_id, table.to_csv(index=False), f"{folder}/table.csv")
+        for name, figure in figures.items():
+            client.log_figure(run_id, figure, f"{folder}/{name}.png")
+
+
+def set_tags(run_id: str, tags: Mapping[str, str]) -> None:
+    """Set tags on any run."""
+    client = mlflow.MlflowClient()
+    with mlflow_errors():
+        for key, value in tags.items():
+            client.set_tag(run_id, key, value)
+
+
+def log_artifacts(run_id: str, folder: Path, artifact_folder: str) -> None:
+    """Upload the files of a local folder to a run."""
+    with mlflow_errors():
+        mlflow.MlflowClient().log_artifacts(run_id, str(folder), artifact_folder)
+
+
+def log_text(run_id: str, text: str, path: str) -> None:
+    """Log one text file to a run."""
+    with mlflow_errors():
+        mlflow.MlflowClient().log_text(run_id, text, path)
+
+
+def log_figure(run_id: str, figure: "Figure", path: str) -> None:
+    """Log one figure to a run, as PNG."""
+    with mlflow_errors():
+        mlflow.MlflowClient().log_figure(run_id, figure, path)
+
+
+def log_metric(run_id: str, name: str, value: float) -> None:
+    """Log one number to a run, open or not."""
+    with mlflow_errors():
+        mlflow.MlflowClient().log_metric(run_id, name, value)
+
+
+def metric_history(run_id: str, names: Sequence[str]) -> "pd.DataFrame":
+    """Return one row per epoch with the columns `epoch` and `names`."""
+    import pandas as pd
+
+    client = mlflow.MlflowClient()
+    with mlflow_errors():
+        history = {
+            name: {metric.step: metric.value for metric in client.get_metric_history(run_id, name)}
+            for name in names
+        }
+    return pd.DataFrame(history).sort_index().rename_axis("epoch").reset_index()
+
+
+def run_exists(run_id: str) -> bool:
+    """Answer whether the server knows this run and has not deleted it."""
+    try:
+        with mlflow_errors():
+            return bool(mlflow.MlflowClient().get_run(run_id).info.lifecycle_stage == "active")
+    except MlflowException:
+        return False
+
+
+def find_run(model: str, run_id: str | None) -> Run:
+    """Return a complete training run of `model`: the one asked for, or the newest.
+
+    Raises:
+        UnknownVersionError: there is no such run, it trained another model, or it was cut short.
+    """
+    client = mlflow.MlflowClient()
+    advice = f"Train one with `hilum train {model.removeprefix('xray_')} --data DIR`."
+    with mlflow_errors():
+        if run_id:
+            try:
+                run = client.get_run(run_id)
+            except MlflowException as error:
+                raise UnknownVersionError(f"MLflow has no run {run_id}. {advice}") from error
+            if run.data.tags.get("hilum.model") != model:
+                raise UnknownVersionError(f"Run {run_id} did not train {model}. {advice}")
+            if COMPLETE_TAG not in run.data.tags:
+                raise UnknownVersionError(
+                    f"Run {run_id} did not finish; run the same `hilum train` to go on."
+                )
+            return run
+        experiment = client.get_experiment_by_name(model)
+        runs = (
+            client.search_runs(
+                [experiment.experiment_id],
+                filter_string=f"tags.`{COMPLETE_TAG}` = 'true'",
+                order_by=["attributes.start_time DESC"],
+                max_results=1,
+            )
+            if experiment
+            else []
+        )
+    if not runs:
+        raise UnknownVersionError(f"MLflow has no complete training run of {model}. {advice}")
+    return runs[0]
+
+
+@contextmanager
+def downloaded(run_id: str, artifact: str) -> Iterator[Path]:
+    """Yield a local copy of a run's artifact folder, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="hilum-") as folder:
+        with mlflow_errors():
+            path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=artifact, dst_path=folder)
+        yield Path(path)

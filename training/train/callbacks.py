@@ -1,0 +1,78 @@
+"""What happens around the steps: the budget drives the schedule, and each epoch is logged."""
+
+from collections.abc import Callable
+from math import cos, pi
+from typing import Any
+
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Callback, Timer
+from typing_extensions import override
+
+from hilum.console import stderr
+from training.train.module import TrainingModule
+from training.train.recipe import NetworkRecipe
+
+
+class BudgetSchedule(Callback):
+    """Sets the learning rate and the image size from the share of the budget that is used up.
+
+    The share is that of the epochs or that of the minutes, whichever is larger, so a run that is
+    bounded by time still ends its cosine and reaches its full image size.
+    """
+
+    def __init__(self, recipe: NetworkRecipe, timer: Timer, max_minutes: float | None) -> None:
+        self._recipe = recipe
+        self._timer = timer
+        self._max_seconds = max_minutes * 60 if max_minutes else None
+
+    def used(self, trainer: pl.Trainer) -> float:
+        """Return the share of the budget that is used up, in [0, 1]."""
+        by_steps = trainer.global_step / max(1.0, float(trainer.estimated_stepping_batches))
+        by_time = self._timer.time_elapsed() / self._max_seconds if self._max_seconds else 0.0
+        return min(1.0, max(by_steps, by_time))
+
+    @override
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Set this step's image size, and its learning rate where the recipe's schedule is a cosine."""
+        assert isinstance(pl_module, TrainingModule)
+        used = self.used(trainer)
+        pl_module.image_size_px = image_size_at(self._recipe, used)
+        if self._recipe.schedule.name == "cosine":
+            rate = self._recipe.optimizer.learning_rate * cosine_factor(used, self._recipe.schedule.warmup)
+            for group in trainer.optimizers[0].param_groups:
+                group["lr"] = rate
+
+
+def image_size_at(recipe: NetworkRecipe, used: float) -> int:
+    """Return the side in pixels of training images once a share `used` of the budget is gone."""
+    for share, size in recipe.budget.small_first:
+        if used < share:
+            return min(size, recipe.backbone.image_size_px)
+    return recipe.backbone.image_size_px
+
+
+def cosine_factor(used: float, warmup: float) -> float:
+    """Return the factor of the learning rate: a linear rise over `warmup`, then half a cosine to zero."""
+    if used < warmup:
+        return used / warmup
+    return 0.5 * (1 + cos(pi * (used - warmup) / (1 - warmup)))
+
+
+class EpochLog(Callback):
+    """Hands each epoch's metrics to `log`, and prints them where there is no progress bar."""
+
+    def __init__(self, log: Callable[[dict[str, float], int], None]) -> None:
+        self._log = log
+
+    @override
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Log after validation: Lightning validates before this hook runs."""
+        names = ("train_loss", "val_loss", "val_auroc")
+        metrics = {name: float(trainer.callback_metrics[name]) for name in names}
+        metrics["learning_rate"] = float(trainer.optimizers[0].param_groups[0]["lr"])
+        self._log(metrics, trainer.current_epoch)
+        if not stderr.is_terminal:
+            line = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+            stderr.print(f"epoch {trainer.current_epoch}  {line}")

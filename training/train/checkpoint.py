@@ -1,0 +1,43 @@
+"""A trained network in a folder: its weights, and everything needed to build it again."""
+
+import json
+from pathlib import Path
+
+import torch
+
+from hilum.files import write_atomic
+from training.errors import WeightsError
+from training.models.backbones import BackboneConfig
+from training.models.network import RadiographNetwork
+
+WEIGHTS = "network.pt"
+DESCRIPTION = "network.json"
+
+
+def save_network(network: RadiographNetwork, folder: Path) -> None:
+    """Write the weights (CPU tensors) and the description of a network into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    torch.save(state, folder / WEIGHTS)
+    description = {"backbone": network.config.model_dump(), "labels": list(network.labels)}
+    write_atomic(folder / DESCRIPTION, json.dumps(description, indent=2).encode())
+
+
+def load_network(folder: Path) -> RadiographNetwork:
+    """Build the network that `save_network` wrote, on the CPU, in evaluation mode.
+
+    Raises:
+        WeightsError: a file is missing or unreadable, or the weights belong to another architecture.
+    """
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text())
+        config = BackboneConfig.model_validate(description["backbone"])
+        labels = tuple(description["labels"])
+        state = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
+    except Exception as error:  # missing, cut short, or not ours: the advice is the same
+        raise WeightsError(
+            f"{folder} holds no network that Hilum saved ({type(error).__name__}: {error}). Train it again."
+        ) from error
+    network = RadiographNetwork(config, labels)
+    network.load_weights(state, str(folder / WEIGHTS))
+    return network.eval()
