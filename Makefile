@@ -1,0 +1,89 @@
+# `make` alone lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help install lock clean format lint typecheck test test-unit test-integration bench check demo up down status doctor
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+HILUM := $(BIN)/hilum
+HILUM_HOME ?= .hilum
+export HILUM_HOME
+
+# `make demo DATA=DIR` runs on a folder with metadata.csv; without DATA on synthetic radiographs.
+DATA ?=
+DEMO_DATA := $(or $(DATA),$(HILUM_HOME)/synthetic)
+FILTER_MINUTES ?= $(if $(DATA),6,0.75)
+CLASSIFIER_MINUTES ?= $(if $(DATA),16,2)
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- set up ---
+install: $(VENV)/.installed ## Make the virtual environment, and install what the server needs
+
+$(VENV)/.installed: pyproject.toml constraints.txt tools/debian-packages.sh
+	sh tools/debian-packages.sh
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip check
+	touch $@
+
+lock: install ## Pin what is installed into constraints.txt
+	{ head -1 constraints.txt; $(BIN)/pip freeze --exclude-editable; } > constraints.new && mv constraints.new constraints.txt
+
+clean: ## Remove the virtual environment and caches; keeps .hilum
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
+
+# --- check ---
+format: install ## Format the code
+	$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
+
+lint: install ## Check style, and that imports follow the architecture
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+
+typecheck: install ## Check types
+	$(BIN)/mypy
+
+test: install ## Run the whole test suite: unit, and integration against real servers
+	$(BIN)/pytest tests/unit tests/integration
+
+test-unit: install ## Run the tests that need no server
+	$(BIN)/pytest tests/unit
+
+test-integration: install ## Run the tests that start Triton and MLflow
+	$(BIN)/pytest tests/integration
+
+bench: install ## Measure serving and training side by side with a plain loop
+	$(BIN)/python -m tests.bench
+
+check: lint typecheck test ## What CI runs
+
+# --- run ---
+demo: install ## From data to a served prediction; DATA=DIR for your own radiographs
+	$(HILUM) doctor
+	test -e "$(DEMO_DATA)" || $(HILUM) data synth "$(DEMO_DATA)" --patients 300 --seed 1
+	$(HILUM) up --detach
+	$(HILUM) train filter --data "$(DEMO_DATA)" --recipe icapuc_scratch --max-minutes $(FILTER_MINUTES)
+	$(HILUM) train classifier --data "$(DEMO_DATA)" --recipe icapuc_scratch --max-minutes $(CLASSIFIER_MINUTES)
+	$(HILUM) evaluate filter --data "$(DEMO_DATA)"
+	$(HILUM) evaluate classifier --data "$(DEMO_DATA)"
+	$(HILUM) export filter --data "$(DEMO_DATA)"
+	$(HILUM) export classifier --data "$(DEMO_DATA)"
+	$(HILUM) release create --data "$(DEMO_DATA)"
+	$(HILUM) promote newest
+	$(HILUM) rollout
+	find "$(DEMO_DATA)/images" -type f | sort | awk 'NR % 97 == 1' | head -6 | xargs $(HILUM) predict --heatmaps "$(HILUM_HOME)/heatmaps"
+	$(HILUM) status
+
+up: install ## Start MLflow and Triton in the background
+	$(HILUM) up --detach
+
+down: ## Stop them
+	$(HILUM) down
+
+status: ## Say what runs, and what it serves
+	$(HILUM) status
+
+doctor: install ## Find what is missing, and how to get it
+	$(HILUM) doctor
