@@ -1,15 +1,15 @@
 """Errors of the training half.
 
-    HilumError
-    |-- UsageError
-    |   |-- DataSetError          a data set folder or its metadata.csv is wrong
-    |   |-- RecipeError           a recipe is wrong
-    |   |-- WeightsError          weights cannot be had, or belong to another architecture
-    |   `-- UnknownVersionError   no such run, version, release or alias in the registry
-    |-- ParityError               exported and original outputs disagree
-    |-- IntegrityError            a file's digest is not the one that was pinned
-    |-- RepositoryError           a model repository that Triton would refuse or serve wrongly
-    `-- RolloutError              Triton refused a step; the old release still answers
+HilumError
+|-- UsageError
+|   |-- DataSetError          a data set folder or its metadata.csv is wrong
+|   |-- RecipeError           a recipe is wrong
+|   |-- WeightsError          weights cannot be had, or belong to another architecture
+|   `-- UnknownVersionError   no such run, version, release or alias in the registry
+|-- ParityError               exported and original outputs disagree
+|-- IntegrityError            a file's digest is not the one that was pinned
+|-- RepositoryError           a model repository that Triton would refuse or serve wrongly
+`-- RolloutError              Triton refused a step; the old release still answers
 """
 
 from hilum.errors import HilumError, UsageError

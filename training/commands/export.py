@@ -37,7 +37,7 @@ def export(network: str, folder: Path, run_id: str | None, as_json: bool) -> Non
     cache = RadiographCache.open(settings().home / "cache")
     registration = export_and_register(run, data, cache, Registry(settings().mlflow_address))
     version, parity = registration.version, registration.parity
-    worst = parity.loc[parity["max_abs_difference"].idxmax()]
+    worst = parity.sort_values("max_abs_difference").iloc[-1]
     if as_json:
         emit_json(
             {

@@ -1,4 +1,4 @@
-"""The decision rules: chosen on validation, kept as tags of the training run, applied as serving applies them."""
+"""The decision rules: chosen on validation, kept as tags of the training run, applied as in serving."""
 
 import json
 from collections.abc import Mapping

@@ -59,7 +59,7 @@ def add_row_gate(model: onnx.ModelProto) -> onnx.ModelProto:
         helper.make_tensor_value_info(ACCEPTED.name, TensorProto.BOOL, [BATCH, *ACCEPTED.shape]),
     ]
     for field, values in (("node", nodes), ("input", inputs), ("output", outputs)):
-        graph.ClearField(field)  # type: ignore[arg-type]  # a literal of the field's name
+        graph.ClearField(field)
         getattr(graph, field).extend(values)
     return gated
 

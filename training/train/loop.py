@@ -190,7 +190,7 @@ def _trainer(job: TrainingJob, folder: Path) -> pl.Trainer:
         accelerator=job.device,
         devices=1,
         max_epochs=recipe.budget.epochs,
-        precision="bf16-mixed" if _bf16_helps(job.device) else "32-true",
+        precision="bf16-mixed" if bf16_helps(job.device) else "32-true",
         callbacks=callbacks,
         logger=False,
         num_sanity_val_steps=0,
@@ -200,10 +200,10 @@ def _trainer(job: TrainingJob, folder: Path) -> pl.Trainer:
     )
 
 
-def _bf16_helps(device: str) -> bool:
+def bf16_helps(device: str) -> bool:
     """Answer whether the device multiplies bfloat16 in hardware; elsewhere it would only be slower."""
     if device != "cpu" and torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 

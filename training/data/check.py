@@ -1,0 +1,99 @@
+"""Looks for everything that is wrong with a data set, and counts what it holds."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from hilum.files import sha256_bytes
+from hilum.radiograph import RadiographError, decode_radiograph
+from training.data.metadata import SPLITS, Problem, find_problems, read_table
+from training.data.parallel import map_in_processes
+
+CLASS_COLUMNS = ["filter_label", "kind", "finding", "source"]
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check found."""
+
+    folder: Path
+    """The data set's folder."""
+    images: int
+    """Rows of `metadata.csv`."""
+    patients: int
+    """Distinct patient identifiers."""
+    counts: pd.DataFrame
+    """Images: columns filter_label, kind, finding, source, then one per split and `all`."""
+    problems: tuple[Problem, ...]
+    """Everything to mend; empty for a clean data set."""
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What came of reading one image: its content's digest, or a problem."""
+
+    path: str
+    digest: str = ""
+    problem: Problem | None = None
+
+
+def check_data_set(folder: Path) -> CheckReport:
+    """Check the table's rows, decode every image, and compare files across splits.
+
+    Raises:
+        DataSetError: `folder` is no data set, so that there are no rows to check.
+    """
+    frame = read_table(folder)
+    problems = list(find_problems(frame))
+    # A path that leaves the folder is reported above and not opened.
+    outside = {problem.path for problem in problems if problem.kind == "bad_path"}
+    paths = [path for path in dict.fromkeys(frame["path"]) if path and path not in outside]
+    reads = list(map_in_processes(partial(_read, folder), paths, "Reading images"))
+    problems += [read.problem for read in reads if read.problem is not None]
+    problems += _copies_across_splits(frame, reads)
+    return CheckReport(
+        folder, len(frame), frame["patient_id"].nunique(), count_images(frame), tuple(problems)
+    )
+
+
+def count_images(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the number of images by class, source and split."""
+    counts = frame.groupby([*CLASS_COLUMNS, "split"]).size().unstack("split", fill_value=0)
+    counts = counts.reindex(columns=[*SPLITS, *sorted(set(counts.columns) - set(SPLITS))], fill_value=0)
+    counts["all"] = counts.sum(axis=1)
+    return counts.reset_index().rename_axis(columns=None)
+
+
+def _read(folder: Path, path: str) -> _Read:
+    """Decode one image as serving does. Runs in worker processes."""
+    try:
+        data = (folder / path).read_bytes()
+    except FileNotFoundError:
+        message = f"{path}: the file is missing. Restore it, or remove its row."
+        return _Read(path, problem=Problem("missing_file", message, path))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        return _Read(path, problem=Problem("unreadable_file", f"{path}: {reason}.", path))
+    try:
+        decode_radiograph(data)
+    except RadiographError as error:
+        return _Read(path, sha256_bytes(data), Problem("unreadable_file", f"{path}: {error}", path))
+    return _Read(path, sha256_bytes(data))
+
+
+def _copies_across_splits(frame: pd.DataFrame, reads: Iterable[_Read]) -> Iterator[Problem]:
+    """Yield one problem for each content that stands in more than one split."""
+    digests = {read.path: read.digest for read in reads if read.digest}
+    files = frame.assign(digest=frame["path"].map(digests)).dropna(subset="digest")
+    for _, copies in files.groupby("digest", sort=False):
+        if copies["split"].nunique() > 1:
+            places = [f"{row.path} ({row.split})" for row in copies.itertuples()]
+            yield Problem(
+                "copy_across_splits",
+                f"the same file stands in more than one split: {', '.join(places)}. "
+                "Keep one, or give all copies one split.",
+                str(PurePosixPath(copies["path"].iloc[0])),
+            )

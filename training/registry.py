@@ -1,0 +1,253 @@
+"""Every call to MLflow's model registry: networks, releases, and the aliases that say which one serves.
+
+A version carries its tags from the moment it exists, so a registration that is cut short leaves no
+version that a later stage could take for whole.
+"""
+
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
+
+import mlflow
+import mlflow.onnx
+import numpy as np
+import numpy.typing as npt
+import onnx
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types.schema import ColSpec, Schema, TensorSpec
+
+from hilum.contract import SCREENING
+from hilum.files import sha256_bytes, sha256_file, write_atomic
+from training.errors import IntegrityError, UnknownVersionError
+from training.tracking import connect, mlflow_errors
+
+CHAMPION = "champion"
+"""Alias of the release that is to serve."""
+
+PREVIOUS = "previous"
+"""Alias of the release that was champion before."""
+
+SHA256_TAG = "hilum.sha256"
+"""SHA-256 of a network's ONNX file, as it is downloaded."""
+
+RELEASE_FOLDER = "release"
+"""Artifact folder of a release's run."""
+
+ADVICE = {
+    "xray_filter": "Register one with `hilum export filter`.",
+    "xray_classifier": "Register one with `hilum export classifier`.",
+    SCREENING: "Create one with `hilum release create --data DIR`.",
+}
+"""What to do where a registered model has no version."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegisteredVersion:
+    """One version of a registered model."""
+
+    name: str
+    """Name of the registered model."""
+    number: int
+    """Version number, from 1."""
+    run_id: str
+    """The MLflow run that made it; empty where none did."""
+    created_ms: int
+    """When it was registered, in milliseconds since 1970."""
+    tags: Mapping[str, str]
+    """What is known of it: digests, lineage, thresholds."""
+
+    def tag(self, key: str) -> str:
+        """Return a tag that this version must have.
+
+        Raises:
+            UnknownVersionError: it has none: it was not registered by Hilum.
+        """
+        if key not in self.tags:
+            raise UnknownVersionError(
+                f"{self.name} version {self.number} has no tag {key}: it was not registered by Hilum. "
+                f"{ADVICE.get(self.name, '')}"
+            )
+        return self.tags[key]
+
+
+class Registry:
+    """The model registry of one MLflow server."""
+
+    def __init__(self, tracking_uri: str) -> None:
+        """Connect to the server.
+
+        Raises:
+            ServiceUnreachableError: it does not answer.
+        """
+        connect(tracking_uri)
+        self._client = mlflow.MlflowClient()
+
+    def register_onnx(
+        self,
+        name: str,
+        onnx_path: Path,
+        *,
+        run_id: str,
+        tags: Mapping[str, str],
+        input_example: Mapping[str, npt.NDArray[np.generic]],
+    ) -> RegisteredVersion:
+        """Log a network into the run that trained it and register it as the next version of `name`.
+
+        Args:
+            name: the registered model.
+            onnx_path: one ONNX file with its weights inside.
+            run_id: the training run.
+            tags: set on the version beside its SHA-256.
+            input_example: a small batch for each input, by name; MLflow runs the network on it.
+        """
+        network = onnx.load(onnx_path)
+        digest = sha256_bytes(network.SerializeToString())  # what MLflow will store
+        with mlflow_errors():
+            info = mlflow.onnx.log_model(
+                network,
+                name=name,
+                run_id=run_id,
+                registered_model_name=name,
+                signature=_signature(network),
+                input_example=dict(input_example),
+                save_as_external_data=False,
+                # Named, or MLflow would start a process and guess them.
+                pip_requirements=mlflow.onnx.get_default_pip_requirements(),
+                onnx_execution_providers=["CPUExecutionProvider"],
+                tags={**tags, SHA256_TAG: digest},
+            )
+        return self.version(name, int(info.registered_model_version))
+
+    def versions(self, name: str) -> list[RegisteredVersion]:
+        """Return all versions of a registered model, oldest first; none where there is no such model."""
+        with mlflow_errors():
+            found = self._client.search_model_versions(f"name = '{name}'")
+        return sorted((_registered(version) for version in found), key=lambda version: version.number)
+
+    def version(self, name: str, number: int | None = None) -> RegisteredVersion:
+        """Return one version, by default the newest.
+
+        Raises:
+            UnknownVersionError: the registry has no such version.
+        """
+        versions = self.versions(name)
+        for version in reversed(versions):
+            if number in (None, version.number):
+                return version
+        existing = ", ".join(str(version.number) for version in versions)
+        if number is None or not existing:
+            raise UnknownVersionError(f"The registry has no version of {name}. {ADVICE.get(name, '')}")
+        raise UnknownVersionError(f"{name} has no version {number}; it has {existing}.")
+
+    def download_onnx(self, version: RegisteredVersion, folder: Path) -> Path:
+        """Download a network into `folder` and return the file's path.
+
+        Raises:
+            IntegrityError: the file is not the one that was registered.
+        """
+        expected = version.tag(SHA256_TAG)
+        with self._downloaded(f"models:/{version.name}/{version.number}") as source:
+            found = sha256_file(source / "model.onnx")
+            if found != expected:
+                raise IntegrityError(
+                    f"The network of {version.name} version {version.number} is not the one that was "
+                    f"registered: its SHA-256 is {found}, the registry says {expected}. Nothing was written. "
+                    "Someone changed the artifact store; register the network again with `hilum export`."
+                )
+            path = folder / f"{version.name}-{version.number}.onnx"
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.move(source / "model.onnx", path)
+        return path
+
+    def create_release(self, files: Mapping[str, bytes], tags: Mapping[str, str]) -> RegisteredVersion:
+        """Store the files of a release in a run of its own and register it as the next release."""
+        with TemporaryDirectory(prefix="hilum-release-") as temporary, mlflow_errors():
+            for name, content in files.items():
+                write_atomic(Path(temporary) / name, content)
+            experiment = mlflow.set_experiment(SCREENING)
+            run = self._client.create_run(experiment.experiment_id, tags=dict(tags))
+            self._client.log_artifacts(run.info.run_id, temporary, RELEASE_FOLDER)
+            self._client.set_terminated(run.info.run_id)
+            if not self.versions(SCREENING):
+                self._create_registered_model(SCREENING)
+            created = self._client.create_model_version(
+                SCREENING,
+                source=f"{run.info.artifact_uri}/{RELEASE_FOLDER}",
+                run_id=run.info.run_id,
+                tags=dict(tags),
+            )
+        return _registered(created)
+
+    @contextmanager
+    def release_files(self, version: RegisteredVersion) -> Iterator[Path]:
+        """Yield a folder with the files of a release, gone afterwards."""
+        with self._downloaded(f"runs:/{version.run_id}/{RELEASE_FOLDER}") as folder:
+            yield folder
+
+    def aliases(self, name: str) -> dict[str, int]:
+        """Return the version number behind each alias of a registered model."""
+        try:
+            with mlflow_errors():
+                model = self._client.get_registered_model(name)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return {}
+            raise
+        return {alias: int(number) for alias, number in model.aliases.items()}
+
+    def set_alias(self, name: str, alias: str, number: int) -> None:
+        """Let `alias` point to version `number`."""
+        with mlflow_errors():
+            self._client.set_registered_model_alias(name, alias, str(number))
+
+    def set_version_tags(self, name: str, number: int, tags: Mapping[str, str]) -> None:
+        """Set tags on a version that exists."""
+        with mlflow_errors():
+            for key, value in tags.items():
+                self._client.set_model_version_tag(name, str(number), key, value)
+
+    def _create_registered_model(self, name: str) -> None:
+        try:
+            self._client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+
+    @contextmanager
+    def _downloaded(self, uri: str) -> Iterator[Path]:
+        """Yield a local copy of an artifact folder, gone afterwards."""
+        with TemporaryDirectory(prefix="hilum-download-") as temporary:
+            with mlflow_errors():
+                path = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=temporary)
+            yield Path(path)
+
+
+def _registered(version: ModelVersion) -> RegisteredVersion:
+    return RegisteredVersion(
+        name=version.name,
+        number=int(version.version),
+        run_id=version.run_id or "",
+        created_ms=version.creation_timestamp,
+        tags=MappingProxyType(dict(version.tags)),
+    )
+
+
+def _signature(network: onnx.ModelProto) -> ModelSignature:
+    """Return the MLflow signature of a network: every tensor's name, dtype and shape, -1 where dynamic."""
+    return ModelSignature(inputs=_schema(network.graph.input), outputs=_schema(network.graph.output))
+
+
+def _schema(values: Iterable[onnx.ValueInfoProto]) -> Schema:
+    specs: list[ColSpec | TensorSpec] = []
+    for value in values:
+        tensor = value.type.tensor_type
+        shape = [dim.dim_value if dim.HasField("dim_value") else -1 for dim in tensor.shape.dim]
+        dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))
+        specs.append(TensorSpec(dtype, tuple(shape), value.name))
+    return Schema(specs)
