@@ -1,4 +1,4 @@
-"""A data set of drawn pictures that the toy networks answer: bright ones pass the toy filter, dark ones do not."""
+"""A data set of drawn pictures for the toy networks: bright ones pass the filter, dark ones do not."""
 
 from pathlib import Path
 

@@ -70,7 +70,7 @@ def check(folder: Path, *, as_json: bool) -> None:
     type=click.IntRange(min=1),
     default=200,
     show_default=True,
-    help="Invented patients; from 15 on every finding has images in every split.",
+    help="Invented patients; from 17 on every class has images in every split.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Decides every pixel.")
 @JSON
@@ -115,7 +115,8 @@ def _print_report(report: "CheckReport") -> None:
     """Print the counts to stdout and the problems to stderr."""
     from rich.table import Table
 
-    table = Table(title=f"{report.images} images of {report.patients} patients or single pictures")
+    title = f"{report.images} images of {report.patients} patients or single pictures"
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
     for column in report.counts.columns:
         table.add_column(column, justify="right" if report.counts[column].dtype.kind == "i" else "left")
     for row in report.counts.itertuples(index=False):

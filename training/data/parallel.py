@@ -2,11 +2,12 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import TypeVar
 
 from hilum.console import track
@@ -18,8 +19,8 @@ Result = TypeVar("Result")
 WORTH_A_POOL = 48
 """Fewer items are done in this process: starting workers would take longer."""
 
-ITEMS_AHEAD = 256
-"""Items whose results may wait at once: bounds memory, and is a multiple of what one worker takes."""
+ITEMS_AHEAD = 64
+"""Items per worker whose results may wait at once: bounds memory."""
 
 
 def map_in_processes(
@@ -41,11 +42,10 @@ def map_in_processes(
         yield from track(map(function, items), description, total=len(items))
         return
     # Spawned, because the caller may hold threads and database handles that do not survive a fork.
-    pool = ProcessPoolExecutor(
-        workers, mp_context=get_context("spawn"), initializer=_leave_interrupts_to_parent
-    )
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_follow_parent)
     try:
-        yield from track(_map_in_slices(pool, function, items), description, total=len(items))
+        results = _map_in_slices(pool, function, items, workers * ITEMS_AHEAD)
+        yield from track(results, description, total=len(items))
     except BrokenProcessPool as error:
         raise HilumError(
             f"A worker process died while {description.lower()}; the usual cause is too little memory. "
@@ -56,11 +56,11 @@ def map_in_processes(
 
 
 def _map_in_slices(
-    pool: ProcessPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item]
+    pool: ProcessPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], length: int
 ) -> Iterator[Result]:
     """Submit a slice at a time: `Executor.map` alone would queue every item, and keep every result."""
     remaining = iter(items)
-    while part := list(islice(remaining, ITEMS_AHEAD)):
+    while part := list(islice(remaining, length)):
         yield from pool.map(function, part, chunksize=8)
 
 
@@ -69,6 +69,15 @@ def _usable_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def _leave_interrupts_to_parent() -> None:
-    """Let Ctrl-C reach the parent alone, which then ends its workers in order."""
+def _follow_parent() -> None:
+    """Let Ctrl-C reach the parent alone, which ends its workers in order, and end where it was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent's end: a killed one cannot tell its workers, which would stay for ever."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

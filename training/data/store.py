@@ -28,7 +28,8 @@ Each may bring in a 2 MiB folio of the page cache, so a process holds some 64 Mi
 renewing costs 30 us a read.
 """
 
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""LMDB reports a write that the disk took only a part of as EIO."""
 
 _lock = threading.RLock()
 _environments: dict[Path, lmdb.Environment] = {}
@@ -82,9 +83,9 @@ def _explain(folder: Path, error: lmdb.Error) -> str:
     """Return a sentence for what LMDB reports: a full disk, a read-only folder, a damaged file."""
     if error.code in _DISK_FULL:
         return (
-            f"The disk that holds the cache of decoded radiographs, {folder}, is full. What was cached "
-            "before is whole. Free some space (an image takes 70 kB), or set HILUM_HOME to a folder on a "
-            "larger disk; then run the same command again."
+            f"The disk that holds the cache of decoded radiographs, {folder}, is full or failing "
+            f"({os.strerror(error.code)}). What was cached before is whole. Free some space (an image takes "
+            "70 kB), or set HILUM_HOME to a folder on a larger disk; then run the same command again."
         )
     if error.code in (errno.EACCES, errno.EPERM, errno.EROFS):
         return (

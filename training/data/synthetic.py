@@ -73,7 +73,7 @@ def draw_data_set(folder: Path, patients: int, seed: int) -> int:
 
     Args:
         folder: must not exist yet, or be empty.
-        patients: 1 or more; from 15 on every finding has images in every split.
+        patients: 1 or more; from 17 on both networks find every class in every split.
         seed: 0 or more.
 
     Raises:

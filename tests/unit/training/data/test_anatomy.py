@@ -19,6 +19,14 @@ def features(number: int) -> NDArray[np.float64]:
     return np.concatenate([[film.mean()], small.ravel()])
 
 
+def brightness(film: NDArray[np.uint8], rows: tuple[float, float], columns: tuple[float, float]) -> float:
+    """Return the median of a box given in shares of height and width."""
+    height, width = film.shape
+    top, bottom = (int(share * height) for share in rows)
+    left, right = (int(share * width) for share in columns)
+    return float(np.median(film[top:bottom, left:right]))
+
+
 @pytest.mark.parametrize("finding", LABELS)
 def test_a_film_should_be_gray_8_bit_and_follow_the_generator(finding: str) -> None:
     film = draw_radiograph(np.random.default_rng(1), finding)
@@ -26,21 +34,16 @@ def test_a_film_should_be_gray_8_bit_and_follow_the_generator(finding: str) -> N
     assert film.ndim == 2
     assert 256 <= max(film.shape) <= 384
     assert np.array_equal(film, draw_radiograph(np.random.default_rng(1), finding))
-    assert (
-        film.shape != (other := draw_radiograph(np.random.default_rng(2), finding)).shape
-        or (film != other).any()
-    )
+    other = draw_radiograph(np.random.default_rng(2), finding)
+    assert film.shape != other.shape or (film != other).any()
 
 
 def test_lungs_should_be_darker_than_heart_and_belly() -> None:
     for seed in range(5):
         film = draw_radiograph(np.random.default_rng(seed), "no_finding")
-        height, width = film.shape
-        lung = np.median(film[int(height * 0.45) : int(height * 0.6), int(width * 0.25) : int(width * 0.32)])
-        heart = np.median(film[int(height * 0.6) : int(height * 0.68), int(width * 0.48) : int(width * 0.56)])
-        belly = np.median(
-            film[int(height * 0.88) : int(height * 0.94), int(width * 0.35) : int(width * 0.65)]
-        )
+        lung = brightness(film, (0.45, 0.60), (0.25, 0.32))
+        heart = brightness(film, (0.60, 0.68), (0.48, 0.56))
+        belly = brightness(film, (0.88, 0.94), (0.35, 0.65))
         assert lung + 40 < heart
         assert lung + 40 < belly
 
