@@ -5,6 +5,7 @@ version that a later stage could take for whole.
 """
 
 import shutil
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,7 +109,8 @@ class Registry:
         """
         network = onnx.load(onnx_path)
         digest = sha256_bytes(network.SerializeToString())  # what MLflow will store
-        with mlflow_errors():
+        with mlflow_errors(), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*Any type hint is inferred")  # of MLflow's own, on import
             info = mlflow.onnx.log_model(
                 network,
                 name=name,
@@ -140,10 +142,9 @@ class Registry:
         for version in reversed(versions):
             if number in (None, version.number):
                 return version
-        existing = ", ".join(str(version.number) for version in versions)
-        if number is None or not existing:
+        if not versions:
             raise UnknownVersionError(f"The registry has no version of {name}. {ADVICE.get(name, '')}")
-        raise UnknownVersionError(f"{name} has no version {number}; it has {existing}.")
+        raise UnknownVersionError(f"{name} has no version {number}; its newest is {versions[-1].number}.")
 
     def download_onnx(self, version: RegisteredVersion, folder: Path) -> Path:
         """Download a network into `folder` and return the file's path.

@@ -49,6 +49,7 @@ def connect(uri: str) -> None:
             raise ServiceUnreachableError("MLflow", uri, REMEDY) from error
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # the commands have their own
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout holds answers only
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
 

@@ -12,6 +12,7 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    UID,
     ComputedRadiographyImageStorage,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
@@ -31,7 +32,7 @@ def drawn_picture(width: int = 48, height: int = 64) -> Pixels:
     rows, columns = np.mgrid[0:height, 0:width]
     picture = 40 + 60 * columns / width + 90 * rows / height + 12 * np.sin(columns / 3) * np.cos(rows / 4)
     picture[height // 8 : height // 4, width // 8 : width // 2] = 230
-    return picture.round().astype(np.uint8)
+    return np.asarray(picture.round(), np.uint8)
 
 
 def encoded(picture: npt.NDArray[Any] | Image.Image, file_format: str, **options: Any) -> bytes:
@@ -54,14 +55,14 @@ def png_file(width: int, height: int, *chunks: bytes, depth: int = 8, colour: in
 
 
 def dicom_dataset(pixels: npt.NDArray[Any], **elements: Any) -> Dataset:
-    """Return an uncompressed gray DICOM of (rows, columns) integers; `elements` are added, or taken away by None."""
+    """Return an uncompressed gray DICOM of (rows, columns) integers, with `elements`; None takes one away."""
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset.file_meta.MediaStorageSOPClassUID = ComputedRadiographyImageStorage
-    dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    dataset.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3.4")
     dataset.SOPClassUID = ComputedRadiographyImageStorage
-    dataset.SOPInstanceUID = "1.2.3.4"
+    dataset.SOPInstanceUID = UID("1.2.3.4")
     dataset.PatientName = PATIENT_NAME
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME2"
@@ -106,7 +107,7 @@ def compressed_dicom(pixels: npt.NDArray[Any], syntax: str, frame: bytes = b"", 
         frame = encoded(pixels, "JPEG", quality=95)
     if not frame and syntax == JPEG2000Lossless:
         frame = encoded(pixels, "JPEG2000", no_jp2=True)
-    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.file_meta.TransferSyntaxUID = UID(syntax)
     dataset.PixelData = encapsulate([frame])
     dataset["PixelData"].is_undefined_length = True
     return saved(dataset)
@@ -133,7 +134,9 @@ def one_of_each() -> dict[str, bytes]:
         "webp": encoded(image.convert("RGB"), "WEBP"),
         "webp lossless": encoded(image.convert("RGB"), "WEBP", lossless=True),
         "dicom": dicom_file(picture),
-        "dicom 12 bit": dicom_file(wide, BitsStored=12, WindowCenter=2000, WindowWidth=4000, RescaleSlope=1, RescaleIntercept=-1),
+        "dicom 12 bit": dicom_file(
+            wide, BitsStored=12, WindowCenter=2000, WindowWidth=4000, RescaleSlope=1, RescaleIntercept=-1
+        ),
         "dicom implicit": saved(dicom_dataset(picture), implicit_vr=True),
         "dicom without preamble": saved(dicom_dataset(picture), preamble=False),
         "dicom rle": compressed_dicom(wide, RLELossless),

@@ -50,7 +50,7 @@ def export(network: str, folder: Path, run_id: str | None, as_json: bool) -> Non
         )
     else:
         stdout.print(
-            f"{version.name} version {version.number}, SHA-256 {version.tag(SHA256_TAG)[:12]}; largest difference "
-            f"from torch {worst['max_abs_difference']:.1e} in {worst['output']} "
+            f"{version.name} version {version.number}, SHA-256 {version.tag(SHA256_TAG)[:12]}. Largest "
+            f"difference from torch: {worst['max_abs_difference']:.1e} in {worst['output']} "
             f"(allowed {worst['allowed']:.0e})."
         )

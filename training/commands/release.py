@@ -1,16 +1,29 @@
 """`hilum release`, `hilum promote` and `hilum rollout`: from two networks to what Triton serves."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hilum.console import emit_json, stderr, stdout
+from hilum.contract import SCREENING
 from hilum.settings import settings
 from training.commands.options import DATA, JSON
 
 if TYPE_CHECKING:
     from training.registry import Registry
+
+
+class ReleaseNumber(click.ParamType[int | None]):
+    """A release's number, or the word `newest`, which becomes None."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        """Return the number; None for the newest."""
+        if value == "newest":
+            return None
+        return click.INT.convert(value, param, ctx)
 
 
 @click.group()
@@ -92,10 +105,10 @@ def list_all(*, as_json: bool) -> None:
         table.add_row(
             str(row.number),
             ", ".join(row.aliases),
-            str(row.filter_version),
-            str(row.classifier_version),
+            str(row.filter_version or "?"),
+            str(row.classifier_version or "?"),
             created,
-            row.digest[:12],
+            (row.digest or "?")[:12],
         )
     if not as_json:
         stdout.print(table)
@@ -122,22 +135,25 @@ def show(number: int, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("number", type=int)
+@click.argument("number", type=ReleaseNumber())
 @click.option("--reason", default="", help="Why, kept with the release.")
 @JSON
-def promote(number: int, reason: str, *, as_json: bool) -> None:
-    """Make release NUMBER the champion; the champion before it becomes `previous`.
+def promote(number: int | None, reason: str, *, as_json: bool) -> None:
+    """Make release NUMBER, or the `newest`, the champion; the champion before it becomes `previous`.
 
     \b
     Examples:
       hilum promote 3
+      hilum promote newest
       hilum promote 2 --reason "release 3 rejects portable radiographs"
     """
     from dataclasses import asdict
 
     from training.promote.promotion import promote_release
 
-    promotion = promote_release(_registry(), number, reason=reason)
+    registry = _registry()
+    number = registry.version(SCREENING, number).number
+    promotion = promote_release(registry, number, reason=reason)
     if as_json:
         emit_json(asdict(promotion))
     elif promotion.changed:

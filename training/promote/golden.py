@@ -17,7 +17,7 @@ from hilum.operating_point import OperatingPoint
 from hilum.radiograph import RadiographError, decode_radiograph
 from training.config import Section
 from training.data.metadata import load_metadata
-from training.errors import DataSetError, IntegrityError
+from training.errors import DataSetError, IntegrityError, RepositoryError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,6 +108,9 @@ def answer(
     """Return the golden cases with what the two networks answer, and their PNG files by name.
 
     One image at a time on one thread, so that the same networks always promise the same numbers.
+
+    Raises:
+        RepositoryError: ONNX Runtime cannot load a network.
     """
     screen_filter, classifier = _session(filter_onnx), _session(classifier_onnx)
     cases, files = [], {}
@@ -179,4 +182,9 @@ def _encode(radiograph: npt.NDArray[np.uint8]) -> bytes:
 def _session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors share no narrower base
+        raise RepositoryError(
+            f"ONNX Runtime cannot load {path.name}: {error} Export the network again with `hilum export`."
+        ) from error

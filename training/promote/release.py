@@ -112,17 +112,17 @@ class StoredRelease:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReleaseSummary:
-    """One line of the list of releases."""
+    """One line of the list of releases; None where the version was not registered by Hilum."""
 
     number: int
     """Release number."""
     aliases: tuple[str, ...]
     """Aliases that point to it."""
-    filter_version: int
+    filter_version: int | None
     """Registry version of its filter."""
-    classifier_version: int
+    classifier_version: int | None
     """Registry version of its classifier."""
-    digest: str
+    digest: str | None
     """Its content digest."""
     created_ms: int
     """When it was registered, in milliseconds since 1970."""
@@ -195,9 +195,9 @@ def list_releases(registry: Registry) -> list[ReleaseSummary]:
         ReleaseSummary(
             number=version.number,
             aliases=tuple(sorted(alias for alias, number in aliases.items() if number == version.number)),
-            filter_version=int(version.tag(FILTER_VERSION_TAG)),
-            classifier_version=int(version.tag(CLASSIFIER_VERSION_TAG)),
-            digest=version.tag(DIGEST_TAG),
+            filter_version=_number(version, FILTER_VERSION_TAG),
+            classifier_version=_number(version, CLASSIFIER_VERSION_TAG),
+            digest=version.tags.get(DIGEST_TAG),
             created_ms=version.created_ms,
         )
         for version in registry.versions(SCREENING)
@@ -254,3 +254,7 @@ def _pin(network: RegisteredVersion) -> PinnedNetwork:
         data_digest=network.tag("hilum.data_digest"),
         git_revision=network.tag("hilum.git_revision"),
     )
+
+
+def _number(version: RegisteredVersion, tag: str) -> int | None:
+    return int(version.tags[tag]) if tag in version.tags else None

@@ -12,6 +12,7 @@ from tritonclient.utils import InferenceServerException
 
 from hilum.contract import ACCEPTED, IMAGE_BYTES, PROBABILITIES, SCREENING, VALID_PROBABILITY
 from hilum.settings import ADMIN_KEY_NAME
+from hilum.triton.admin import fetch_model_states
 from training.errors import RolloutError
 
 LOAD_TIMEOUT_S = 300.0
@@ -19,8 +20,6 @@ LOAD_TIMEOUT_S = 300.0
 
 CALL_TIMEOUT_S = 30.0
 """Longest wait for any other answer, in seconds."""
-
-_REFUSED = ("StatusCode.PERMISSION_DENIED", "StatusCode.UNAUTHENTICATED")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +47,7 @@ class TritonControl:
             admin_key: the key that its restricted calls ask for.
         """
         self.address = address
+        self._admin_key = admin_key
         self._headers = {f"triton-grpc-protocol-{ADMIN_KEY_NAME}": admin_key}
         self._client = grpcclient.InferenceServerClient(address)
 
@@ -75,16 +75,12 @@ class TritonControl:
         """Return the versions that answer requests, by model.
 
         Raises:
-            RolloutError: the server refuses to say.
+            ServiceUnreachableError: the server does not say, or has another admin key.
         """
-        with self._step("list the loaded models"):
-            index = self._client.get_model_repository_index(
-                headers=self._headers, client_timeout=CALL_TIMEOUT_S
-            )
         loaded: dict[str, set[int]] = {}
-        for model in index.models:
-            if model.state == "READY":
-                loaded.setdefault(model.name, set()).add(int(model.version))
+        for state in fetch_model_states(self.address, self._admin_key):
+            if state.state == "READY":
+                loaded.setdefault(state.model, set()).add(int(state.version))
         return loaded
 
     def config(self, model: str) -> ModelConfig:
@@ -138,11 +134,5 @@ class TritonControl:
         try:
             yield
         except InferenceServerException as error:
-            remedy = (
-                " Its admin key is another: set HILUM_ADMIN_KEY, or HILUM_HOME to where it was started."
-                if error.status() in _REFUSED
-                else ""
-            )
-            raise RolloutError(
-                f"Triton at {self.address} could not {what}: {error.message()}.{remedy}"
-            ) from error
+            reason = " ".join(error.message().split()).rstrip(" ;.")  # Triton adds a Python traceback
+            raise RolloutError(f"Triton at {self.address} could not {what}: {reason}.") from error

@@ -263,7 +263,11 @@ def _base_config(name: str, releases: list[ServedRelease]) -> ModelConfig:
 
 
 def _dims(tensor: Tensor, releases: Iterable[ServedRelease]) -> list[int]:
-    """Return a tensor's dims: what the network decides comes from the releases, -1 where they differ."""
+    """Return a tensor's dims: what the network decides comes from the releases, -1 where they differ.
+
+    NOTE: NVIDIA's own ONNX Runtime backend refuses -1 for an output whose size the network fixes, so
+    there two releases of different sizes cannot be loaded side by side; the embedded server's can.
+    """
     per_release = {_release_dims(tensor, release) for release in releases}
     return [sizes[0] if len(set(sizes)) == 1 else -1 for sizes in zip(*per_release, strict=True)]
 

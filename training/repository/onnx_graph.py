@@ -95,18 +95,22 @@ def _lint_tensors(
             yield Defect(
                 file, f"{role.capitalize()} {tensor.name!r} is {found}, configured as {expected}.", _REEXPORT
             )
-        problem = _shape_problem(_shape(network_type), tensor.dims)
+        problem = _shape_problem(_shape(network_type), tensor.dims, exact=role == "output")
         if problem:
             yield Defect(file, f"{role.capitalize()} {tensor.name!r}: {problem}", _REEXPORT)
 
 
-def _shape_problem(shape: Sequence[int], dims: Sequence[int]) -> str | None:
-    """Return what is wrong with a network's shape for configured dims, which omit the batch axis."""
+def _shape_problem(shape: Sequence[int], dims: Sequence[int], *, exact: bool) -> str | None:
+    """Return what is wrong with a network's shape for configured dims, which omit the batch axis.
+
+    As strict as NVIDIA's backend: a size that the network fixes must be configured; of an output
+    (`exact`) a size that the network leaves open must be configured as open too.
+    """
     if len(shape) != len(dims) + 1:
         return f"the network's shape is {list(shape)}, configured is [batch, {', '.join(map(str, dims))}]."
     if shape[0] != -1:
         return f"the batch axis is frozen at {shape[0]}; it must be dynamic."
-    if any(-1 not in (size, dim) and size != dim for size, dim in zip(shape[1:], dims, strict=True)):
+    if any(size != dim and (exact or size != -1) for size, dim in zip(shape[1:], dims, strict=True)):
         return f"the network's shape without the batch axis is {list(shape[1:])}, configured is {list(dims)}."
     return None
 

@@ -3,8 +3,10 @@
 import io
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
@@ -47,6 +49,13 @@ def disagreement(
     return case.disagreement(valid, probabilities, accepted=accepted, operating_point=POINT)
 
 
+def reference(path: Path, inputs: dict[str, npt.NDArray[Any]]) -> list[npt.NDArray[Any]]:
+    """Run a network by ONNX's reference implementation, which shares no code with ONNX Runtime."""
+    outputs = ReferenceEvaluator(onnx.load(path)).run(None, inputs)
+    assert isinstance(outputs, list)
+    return outputs
+
+
 def test_the_promised_answer_agrees() -> None:
     assert disagreement(ACCEPTED, 0.9, (0.1, 0.2, 0.7), accepted=True) is None
     assert disagreement(REJECTED, 0.1, (NAN, NAN, NAN), accepted=False) is None
@@ -67,7 +76,7 @@ def test_a_difference_within_the_tolerance_agrees() -> None:
     ],
 )
 def test_a_broken_promise_is_named(
-    case: GoldenCase, valid: float, probabilities: tuple[float, float, float], accepted: bool, problem: str
+    case: GoldenCase, valid: float, probabilities: tuple[float, float, float], *, accepted: bool, problem: str
 ) -> None:
     found = disagreement(case, valid, probabilities, accepted=accepted)
     assert found is not None
@@ -108,19 +117,16 @@ def test_an_image_that_cannot_be_decoded_is_named(data: Path) -> None:
 
 
 def test_answers_are_what_the_networks_compute(data: Path, networks: tuple[Path, Path]) -> None:
-    """ONNX's own reference implementation, which shares no code with ONNX Runtime, agrees."""
     radiographs = select_radiographs(data)
     cases, files = answer(radiographs, filter_onnx=networks[0], classifier_onnx=networks[1])
-    screen_filter, classifier = (ReferenceEvaluator(onnx.load(path)) for path in networks)
     assert [case.accepted for case in cases] == [True, True, True, False, False, False]
     for case, radiograph in zip(cases, radiographs, strict=True):
-        valid, accepted = screen_filter.run(None, {"radiograph": radiograph[np.newaxis]})
+        image = {"radiograph": radiograph[np.newaxis]}
+        valid, accepted = reference(networks[0], image)
         assert case.valid_probability == pytest.approx(valid.item(), abs=1e-5)
         assert case.accepted == accepted.item()
         if case.accepted:
-            probabilities = classifier.run(
-                ["probabilities"], {"radiograph": radiograph[np.newaxis], "accepted": accepted}
-            )[0]
+            probabilities = reference(networks[1], {**image, "accepted": accepted})[0]
             assert case.probabilities == pytest.approx(probabilities[0].tolist(), abs=1e-5)
         else:
             assert case.probabilities is None

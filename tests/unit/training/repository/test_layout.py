@@ -76,7 +76,7 @@ def test_another_network_under_a_version_that_is_there_is_refused(tmp_path: Path
         filter_onnx=save_onnx(toy_filter(threshold=0.9), tmp_path / "other.onnx"),
         classifier_onnx=tmp_path / "classifier.onnx",
     )
-    with pytest.raises(RepositoryError, match="version 1 of xray_filter .* from another registry"):
+    with pytest.raises(RepositoryError, match=r"version 1 of xray_filter .* from another registry"):
         move_versions(tmp_path / "draft", live, toy_release())
     assert tree(live) == before
 

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from click.testing import CliRunner
 from onnx import TensorProto, helper
-from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig
+from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelEnsembling
 
 from hilum.contract import CLASSIFIER, DECODE, FILTER, MONITOR, SCREENING
 from tests.support.toy_models import toy_classifier, toy_filter
@@ -116,6 +116,15 @@ def test_a_file_that_is_no_network_is_named(live: Path) -> None:
     ]
 
 
+def test_an_output_size_that_only_one_side_leaves_open_is_named(live: Path) -> None:
+    network = toy_classifier()
+    network.graph.output[2].type.tensor_type.shape.dim[1].dim_param = "d"
+    replace_network(live, CLASSIFIER, network)
+    (defect,) = lint_repository(live)
+    assert defect.file == f"{CLASSIFIER}/1/model.onnx"
+    assert "is [-1], configured is [8]" in defect.problem
+
+
 def test_a_network_of_other_sizes_is_named(live: Path) -> None:
     edit(live, CLASSIFIER, lambda config: config.output[2].dims.__setitem__(0, 16))
     problems = {defect.file: defect.problem for defect in lint_repository(live)}
@@ -147,34 +156,45 @@ def test_what_is_left_to_auto_completion_is_named(
 
 
 @pytest.mark.parametrize(
-    ("change", "problem"),
+    ("step", "change", "problem"),
     [
-        (lambda steps, config: setattr(steps[1], "model_version", -1), "xray_filter names no exact version"),
-        (lambda steps, config: setattr(steps[1], "model_version", 9), "xray_filter names version 9"),
+        (1, lambda step: setattr(step, "model_version", -1), "xray_filter names no exact version"),
+        (1, lambda step: setattr(step, "model_version", 9), "xray_filter names version 9"),
+        (1, lambda step: setattr(step, "model_name", "lost"), "'lost', which is not in this repository"),
+        (2, lambda step: step.input_map.pop("accepted"), "xray_classifier gets no 'accepted'"),
+        (2, lambda step: step.input_map.update(age="filter_accepted"), "maps the input 'age'"),
+        (2, lambda step: step.input_map.update(accepted="typo"), "reads 'typo', which no earlier"),
         (
-            lambda steps, config: setattr(steps[1], "model_name", "lost"),
-            "'lost', which is not in this repository",
-        ),
-        (lambda steps, config: steps[2].input_map.pop("accepted"), "xray_classifier gets no 'accepted'"),
-        (lambda steps, config: steps[2].input_map.update(age="filter_accepted"), "maps the input 'age'"),
-        (lambda steps, config: steps[2].input_map.update(accepted="typo"), "reads 'typo', which no earlier"),
-        (
-            lambda steps, config: steps[2].input_map.update(accepted="filter_valid_probability"),
+            2,
+            lambda step: step.input_map.update(accepted="filter_valid_probability"),
             "takes 'accepted' as TYPE_BOOL [1], but 'filter_valid_probability' is TYPE_FP32 [1]",
         ),
-        (lambda steps, config: steps[3].output_map.pop("embedding"), "No step makes the output 'embedding'"),
-        (lambda steps, config: steps[3].output_map.update(colour="x"), "maps the output 'colour'"),
-        (lambda steps, config: config.output.pop(), "Nothing uses the tensor 'embedding'"),
+        (3, lambda step: step.output_map.pop("embedding"), "No step makes the output 'embedding'"),
+        (3, lambda step: step.output_map.update(colour="x"), "maps the output 'colour'"),
+    ],
+)
+def test_a_step_that_does_not_fit_its_model_is_named(
+    live: Path, step: int, change: Callable[[ModelEnsembling.Step], object], problem: str
+) -> None:
+    edit(live, SCREENING, lambda config: change(config.ensemble_scheduling.step[step]))
+    found = [defect for defect in lint_repository(live) if problem in defect.problem]
+    assert [defect.file for defect in found] == [f"{SCREENING}/config.pbtxt"]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda config: config.output.pop(), "Nothing uses the tensor 'embedding'"),
         (
-            lambda steps, config: setattr(config.output[0], "data_type", DataType.TYPE_BOOL),
+            lambda config: setattr(config.output[0], "data_type", DataType.TYPE_BOOL),
             "'valid_probability' is configured as TYPE_BOOL [1]; its step makes TYPE_FP32 [1]",
         ),
     ],
 )
-def test_an_ensemble_that_does_not_fit_its_models_is_named(
-    live: Path, change: Callable[..., object], problem: str
+def test_a_front_door_that_does_not_fit_its_steps_is_named(
+    live: Path, change: Callable[[ModelConfig], object], problem: str
 ) -> None:
-    edit(live, SCREENING, lambda config: change(config.ensemble_scheduling.step, config))
+    edit(live, SCREENING, change)
     found = [defect for defect in lint_repository(live) if problem in defect.problem]
     assert [defect.file for defect in found] == [f"{SCREENING}/config.pbtxt"]
 

@@ -1,0 +1,65 @@
+"""`xray_monitor`: the ensemble's last step, which passes its tensors through and counts what is served.
+
+Its version is the release number; `operating_point.<release>` in its configuration holds the
+thresholds at which that release reports findings.
+"""
+
+import json
+from collections import Counter as Tally
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import triton_python_backend_utils as pb_utils
+
+from hilum.contract import ACCEPTED, LABELS, MODELS, MONITOR, PROBABILITIES
+from hilum.errors import UsageError
+from hilum.operating_point import OperatingPoint
+from hilum.triton.metrics import FINDINGS, IMAGES, Counter
+
+TENSORS = [tensor.name for tensor in MODELS[MONITOR].outputs]
+"""Names of what goes in and comes out."""
+
+
+class TritonPythonModel:
+    """The counting process of one release."""
+
+    def initialize(self, args: Mapping[str, str]) -> None:
+        """Register the metrics and read the release's thresholds.
+
+        Raises:
+            TritonModelException: the configuration has no valid thresholds for this release.
+        """
+        release = args["model_version"]
+        self._operating_point = _read_operating_point(json.loads(args["model_config"]), release)
+        self._images = Counter(IMAGES, "outcome", ["accepted", "rejected"])
+        self._findings = Counter(FINDINGS, "finding", LABELS, release=release)
+
+    def execute(self, requests: Sequence[Any]) -> list[Any]:
+        """Pass each request's tensors through, and count its images."""
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: Any) -> Any:
+        tensors = {name: pb_utils.get_input_tensor_by_name(request, name) for name in TENSORS}
+        accepted = tensors[ACCEPTED.name].as_numpy().reshape(-1)
+        probabilities = tensors[PROBABILITIES.name].as_numpy()
+        outcomes = Tally("accepted" if is_accepted else "rejected" for is_accepted in accepted)
+        for outcome, count in outcomes.items():
+            self._images.add(outcome, count)
+        findings = Tally(self._operating_point.finding(row) for row in probabilities[accepted].tolist())
+        for finding, count in findings.items():
+            if finding is not None:  # a network that answers NaN reports nothing
+                self._findings.add(finding, count)
+        return pb_utils.InferenceResponse(list(tensors.values()))
+
+
+def _read_operating_point(config: Mapping[str, Any], release: str) -> OperatingPoint:
+    """Return the thresholds of a release from the model's configuration."""
+    key = f"operating_point.{release}"
+    try:
+        return OperatingPoint(json.loads(config["parameters"][key]["string_value"]))
+    except (KeyError, ValueError, TypeError, AttributeError, UsageError) as error:
+        raise pb_utils.TritonModelException(
+            f"xray_monitor's config.pbtxt needs the parameter {key!r}, a JSON object of finding and "
+            f"threshold, to serve release {release} ({type(error).__name__}: {error}). "
+            "Write the repository again with `hilum rollout`."
+        ) from error
