@@ -17,11 +17,11 @@ COMMANDS = {
     "promote": ("training.commands.release:promote", "Make a release the champion."),
     "rollout": ("training.commands.release:rollout", "Serve the champion from the live repository."),
     "repository": ("training.commands.repository:repository", "Lint a model repository offline."),
-    "serve": ("hilum.commands:serve", "Run Triton on a model repository."),
-    "up": ("hilum.commands:up", "Start the whole system on this machine."),
-    "down": ("hilum.commands:down", "Stop what `up` started."),
-    "status": ("hilum.commands:status", "Say what runs, and what it serves."),
-    "doctor": ("hilum.commands:doctor", "Find what is missing, and how to get it."),
+    "serve": ("hilum.commands.serve:serve", "Run Triton on a model repository."),
+    "up": ("hilum.commands.stack:up", "Start the whole system on this machine."),
+    "down": ("hilum.commands.stack:down", "Stop what `up` started."),
+    "status": ("hilum.commands.stack:status", "Say what runs, and what it serves."),
+    "doctor": ("hilum.commands.doctor:doctor", "Find what is missing, and how to get it."),
     "predict": ("clients.commands:predict", "Screen radiographs through the front door."),
 }
 """Where each subcommand lives, and its line in `hilum --help`: listing them imports none."""

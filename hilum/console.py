@@ -35,6 +35,7 @@ def progress_bar() -> Progress:
         TimeRemainingColumn(),
         console=stderr,
         disable=not stderr.is_terminal,
+        redirect_stdout=False,  # or answers on a piped stdout would go to the terminal instead
     )
 
 

@@ -1,0 +1,62 @@
+"""The one place where a gRPC status becomes one of our errors.
+
+gRPC reports a refused connection and a model that is not loaded under the same status,
+UNAVAILABLE, so Triton's own words decide where the status does not. The words are those of
+Triton 2.51; an unknown one ends as `ServerFailureError` or, where nothing says that a server
+spoke at all, `ServerUnreachableError`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tritonclient.utils import InferenceServerException
+
+from clients.errors import (
+    DeadlineExceededError,
+    ModelNotReadyError,
+    OverloadedError,
+    RadiographRefusedError,
+    ServerFailureError,
+    ServerUnreachableError,
+)
+from hilum.contract import SCREENING
+from hilum.errors import HilumError
+
+UNKNOWN_MODEL = "Request for unknown model"
+"""Triton's words for a model or version that is not loaded, under NOT_FOUND or UNAVAILABLE."""
+
+OVERLOAD = ("Exceeds maximum queue size", "Request timeout expired")
+"""Triton's words for a full queue and for a request that waited there too long."""
+
+INSIDE_ENSEMBLE = f"in ensemble '{SCREENING}', "
+"""What Triton puts before the message of a step that failed."""
+
+
+@contextmanager
+def translated(address: str, timeout_s: float) -> Iterator[None]:
+    """Raise what `tritonclient` raises inside the block as one of `clients.errors`."""
+    try:
+        yield
+    except InferenceServerException as error:
+        raise translate(error, address, timeout_s) from error
+
+
+def translate(error: InferenceServerException, address: str, timeout_s: float) -> HilumError:
+    """Return our error for a failed call to `address` that was allowed `timeout_s` seconds."""
+    status = (error.status() or "").removeprefix("StatusCode.")
+    inside = error.message().startswith(INSIDE_ENSEMBLE)
+    message = error.message().removeprefix(INSIDE_ENSEMBLE).strip()
+    sentence = message.splitlines()[0].rstrip(".") if message else status
+    match status:
+        case "DEADLINE_EXCEEDED":
+            return DeadlineExceededError(address, timeout_s)
+        case "INVALID_ARGUMENT" if inside:
+            return RadiographRefusedError(message)
+        case "NOT_FOUND" | "UNAVAILABLE" if UNKNOWN_MODEL in message:
+            return ModelNotReadyError(address, SCREENING, sentence)
+        case "UNAVAILABLE" if any(words in message for words in OVERLOAD):
+            return OverloadedError(address, sentence)
+        case "UNAVAILABLE" if not inside:
+            return ServerUnreachableError(address, sentence)
+        case _:
+            return ServerFailureError(address, f"{status}, {sentence}")

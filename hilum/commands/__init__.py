@@ -1,0 +1,1 @@
+"""The commands that run servers on this machine, and say how they are."""

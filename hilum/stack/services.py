@@ -1,0 +1,127 @@
+"""The servers of the local stack: what each is called, where it answers, how it is started."""
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hilum.interrupt import until_stopped
+from hilum.ports import Port
+from hilum.settings import Settings
+from hilum.triton.addresses import TritonAddresses
+from hilum.triton.log import find_causes as find_triton_causes
+from hilum.triton.process import running
+from hilum.triton.server import TritonServer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Service:
+    """One server of the stack."""
+
+    name: str
+    """Names its process, its log and itself in messages."""
+    address: str
+    """Where people and programs reach it."""
+    health_url: str
+    """Answers 200 once the server is ready."""
+    ports: tuple[Port, ...]
+    """The ports that must be free before it starts."""
+    ready_timeout_s: float
+    """Longest start, in seconds."""
+    find_causes: Callable[[str], list[str]]
+    """Finds the lines of its log that say why it did not start."""
+    run: Callable[[Settings], None]
+    """Runs the server; returns once it was stopped, if at all."""
+
+
+def local_services(settings: Settings) -> tuple[Service, ...]:
+    """Return the servers of this installation in the order of their start."""
+    mlflow_url = f"http://{settings.host}:{settings.mlflow_port}"
+    triton = TritonAddresses.from_settings(settings)
+    return (
+        Service(
+            name="mlflow",
+            address=mlflow_url,
+            health_url=f"{mlflow_url}/health",
+            ports=(_mlflow_port(settings),),
+            ready_timeout_s=180.0,
+            find_causes=find_python_causes,
+            run=run_mlflow,
+        ),
+        Service(
+            name="triton",
+            address=triton.grpc,
+            health_url=triton.ready_url,
+            ports=triton.ports,
+            ready_timeout_s=300.0,
+            find_causes=find_triton_causes,
+            run=run_triton,
+        ),
+    )
+
+
+def mlflow_command(settings: Settings) -> list[str]:
+    """Return the command line of the local MLflow server: one worker over SQLite."""
+    home = settings.home.absolute()
+    options = {
+        "host": settings.host,
+        "port": settings.mlflow_port,
+        "workers": 1,
+        "backend-store-uri": f"sqlite:///{home / 'mlflow.db'}",
+        "artifacts-destination": home / "artifacts",
+    }
+    settings_given = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", "mlflow", "server", *settings_given]
+
+
+def mlflow_environment() -> dict[str, str]:
+    """Return this process's environment with MLflow's telemetry and background jobs switched off."""
+    return dict(os.environ) | {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+
+
+def run_mlflow(settings: Settings) -> None:
+    """Replace this process by the MLflow server.
+
+    Raises:
+        PortTakenError: another program listens on its port.
+    """
+    _mlflow_port(settings).check_free()
+    command = mlflow_command(settings)
+    os.execve(command[0], command, mlflow_environment())  # noqa: S606 - no shell is wanted
+
+
+def run_triton(settings: Settings) -> None:
+    """Run Triton on the live repository, made empty if there is none, until it dies or is stopped.
+
+    Raises:
+        MissingTritonError: Triton or the shared Python library is not installed.
+        PortTakenError: another program listens on one of its ports.
+        ServerFailedError: Triton died.
+    """
+    settings.live_repository.mkdir(parents=True, exist_ok=True)
+    server = TritonServer.from_settings(settings, settings.live_repository)
+    with until_stopped(), running(server, log=None) as process:
+        process.watch()
+
+
+def find_python_causes(log: str) -> list[str]:
+    """Return the exception that ended a Python server, or else its last line."""
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"(Error|[\w.]+(Error|Exception)): ", line)]
+    return [line.removeprefix("Error: ") for line in (errors or lines)[-1:]]
+
+
+def log_path(home: Path, name: str) -> Path:
+    """Return where the stack keeps a service's log."""
+    return home / "logs" / f"{name}.log"
+
+
+def _mlflow_port(settings: Settings) -> Port:
+    return Port(
+        host=settings.host, number=settings.mlflow_port, purpose="MLflow", variable="HILUM_MLFLOW_PORT"
+    )

@@ -1,0 +1,50 @@
+"""What a running Triton has loaded, asked with the admin key."""
+
+from dataclasses import dataclass
+
+import tritonclient.grpc as grpcclient
+from tritonclient.utils import InferenceServerException
+
+from hilum.errors import ServiceUnreachableError
+from hilum.settings import ADMIN_KEY_NAME
+
+TIMEOUT_S = 5.0
+"""Longest wait for an answer, in seconds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelState:
+    """One version of a model in the server's repository."""
+
+    model: str
+    """Name of the model."""
+    version: str
+    """Version folder; empty where the server never looked into the model."""
+    state: str
+    """`READY`, `UNAVAILABLE`, `LOADING` or `UNLOADING`; empty where it was never loaded."""
+    reason: str
+    """Why it is not ready; empty otherwise."""
+
+
+def fetch_model_states(grpc_address: str, admin_key: str) -> list[ModelState]:
+    """Return the server's repository index.
+
+    Raises:
+        ServiceUnreachableError: no server answers there, or it has another admin key.
+    """
+    with grpcclient.InferenceServerClient(grpc_address) as client:
+        try:
+            index = client.get_model_repository_index(
+                headers={f"triton-grpc-protocol-{ADMIN_KEY_NAME}": admin_key}, client_timeout=TIMEOUT_S
+            )
+        except InferenceServerException as error:
+            raise ServiceUnreachableError(
+                "Triton",
+                grpc_address,
+                f"It said: {error.message()}. Start it with `hilum up`; if it runs, HILUM_ADMIN_KEY or "
+                "HILUM_HOME is not the one that it was started with.",
+            ) from error
+    return [
+        ModelState(model=model.name, version=model.version, state=model.state, reason=model.reason)
+        for model in index.models
+    ]

@@ -1,0 +1,68 @@
+"""The Prometheus series that the Python models add to Triton's own `/metrics`.
+
+Importable inside a Triton Python model only. Several processes add to one series: Triton gives
+the same counter to every process that names it with the same labels, so the sums are right.
+"""
+
+from collections.abc import Iterable
+
+import triton_python_backend_utils as pb_utils
+
+IMAGES = ("hilum_images_total", "Images that reached the front door, by outcome.")
+"""Label `outcome`: accepted or rejected by the filter, or undecodable."""
+
+UNDECODABLE = ("hilum_undecodable_total", "Images that are no radiograph, by reason of the refusal.")
+"""Label `reason`: one of `hilum.radiograph.REASONS`, or `internal_error`."""
+
+FINDINGS = ("hilum_findings_total", "Accepted images by the finding reported, at the release's thresholds.")
+"""Labels `release` and `finding`."""
+
+DECODE_DURATION = ("hilum_decode_duration_seconds", "Time to decode one image, refused ones included.")
+"""A histogram without labels."""
+
+DECODE_BUCKETS_S = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56)
+"""Upper bounds in seconds: a small JPEG takes 2 ms, a 16-bit PNG of a full detector 0.5 s."""
+
+_KEPT: list[object] = []
+"""Every family ever made, kept for the life of the process.
+
+Triton counts the users of a series per process. Were one process to delete its handle, the series
+would be freed under all others, and the server would hang. A process that ends deletes nothing.
+"""
+
+
+class Counter:
+    """A counter with one label whose values are known beforehand, all of them visible from zero."""
+
+    def __init__(self, series: tuple[str, str], label: str, values: Iterable[str], **constant: str) -> None:
+        """Register the series.
+
+        Args:
+            series: name and description, from this module.
+            label: name of the label that varies.
+            values: every value that it can take.
+            constant: labels that stay the same in this process.
+        """
+        name, description = series
+        family = pb_utils.MetricFamily(name=name, description=description, kind=pb_utils.MetricFamily.COUNTER)
+        _KEPT.append(family)
+        self._children = {value: family.Metric(labels={label: value, **constant}) for value in values}
+
+    def add(self, value: str, amount: int = 1) -> None:
+        """Add to the child whose label has this value."""
+        self._children[value].increment(amount)
+
+
+class Histogram:
+    """A histogram without labels."""
+
+    def __init__(self, series: tuple[str, str], buckets: Iterable[float]) -> None:
+        name, description = series
+        kind = pb_utils.MetricFamily.HISTOGRAM
+        family = pb_utils.MetricFamily(name=name, description=description, kind=kind)
+        _KEPT.append(family)
+        self._histogram = family.Metric(labels={}, buckets=list(buckets))
+
+    def observe(self, value: float) -> None:
+        """Count one observation."""
+        self._histogram.observe(value)

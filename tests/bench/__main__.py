@@ -1,0 +1,63 @@
+"""`python -m tests.bench`: what `make bench` runs. A table and one JSON line for each benchmark.
+
+The exit status is 1 if a target was missed, so that a slower version is noticed.
+"""
+
+import sys
+from pathlib import Path
+
+import click
+
+from hilum.errors import HilumError
+from hilum.settings import settings
+from tests.bench.comparisons import Sizes
+from tests.bench.report import print_report
+
+BENCHES = ("serving", "training")
+
+
+@click.command()
+@click.argument("benches", nargs=-1, type=click.Choice(BENCHES))
+@click.option(
+    "--repository",
+    type=click.Path(path_type=Path),
+    help="Model repository to serve a copy of.  [default: the live one]",
+)
+@click.option(
+    "--images",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Frontal chest radiographs that the served filter accepts.  [default: real ones, or synthetic]",
+)
+@click.option("--rounds", type=click.IntRange(1), default=Sizes().rounds, show_default=True)
+@click.option(
+    "--requests",
+    type=click.IntRange(1),
+    default=Sizes().requests,
+    show_default=True,
+    help="Images on each side of a round.",
+)
+def bench(
+    benches: tuple[str, ...], repository: Path | None, images: Path | None, rounds: int, requests: int
+) -> None:
+    """Measure serving and training side by side with a plain loop; all of it unless named."""
+    met = True
+    if "serving" in (benches or BENCHES):
+        from tests.bench.serving import compare_serving
+
+        sizes = Sizes(rounds=rounds, requests=requests)
+        met &= print_report(
+            "serving", compare_serving(repository or settings().live_repository, images, sizes)
+        )
+    if "training" in (benches or BENCHES):
+        from tests.bench.training import compare_training
+
+        met &= print_report("training", compare_training())
+    sys.exit(0 if met else 1)
+
+
+if __name__ == "__main__":
+    try:
+        bench()
+    except HilumError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(error.exit_code)
