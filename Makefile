@@ -13,7 +13,7 @@ export HILUM_HOME
 # `make demo DATA=DIR` runs on a folder with metadata.csv; without DATA on synthetic radiographs.
 DATA ?=
 DEMO_DATA := $(or $(DATA),$(HILUM_HOME)/synthetic)
-FILTER_MINUTES ?= $(if $(DATA),6,0.75)
+FILTER_MINUTES ?= $(if $(DATA),5,0.75)
 CLASSIFIER_MINUTES ?= $(if $(DATA),16,2)
 
 help: ## List the targets

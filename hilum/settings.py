@@ -25,7 +25,9 @@ ADMIN_KEY_NAME = "hilum-admin"
 class Settings(BaseSettings):
     """Addresses, folders and secrets of one installation."""
 
-    model_config = SettingsConfigDict(env_prefix="HILUM_", toml_file="hilum.toml", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="HILUM_", toml_file="hilum.toml", frozen=True, extra="forbid"
+    )
 
     home: Path = Path(".hilum")
     """State of the local stack: databases, logs, caches, the live model repository."""

@@ -21,7 +21,7 @@ def declare_missing_operators() -> None:
         return
     for library in Path(spec.origin).parent.glob("_C*.so"):
         try:
-            torch.ops.load_library(str(library))
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]  # torch leaves it untyped
         except OSError:
             continue
     for name in ("nms", "qnms"):

@@ -1,5 +1,6 @@
 """Every call to MLflow's tracking: runs, what is logged to them, and what is read back."""
 
+import logging
 import os
 import platform
 import subprocess
@@ -48,6 +49,7 @@ def connect(uri: str) -> None:
         except (URLError, OSError) as error:
             raise ServiceUnreachableError("MLflow", uri, REMEDY) from error
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # the commands have their own
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout holds answers only
     mlflow.set_tracking_uri(uri)

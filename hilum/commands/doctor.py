@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 import click
-from rich.table import Table
+from rich.table import Column, Table
 
 from hilum.console import emit_json, stdout
 from hilum.doctor import diagnose
@@ -31,11 +31,13 @@ def doctor(*, as_json: bool) -> None:
         for check in checks:
             emit_json(asdict(check))
     else:
-        table = Table("check", "status", "found", "to mend it")
+        table = Table("check", "status", Column("found", overflow="fold"))
         for check in checks:
-            colour = COLOURS[check.status]
-            table.add_row(check.check, f"[{colour}]{check.status}[/]", check.found, check.remedy)
+            table.add_row(check.check, f"[{COLOURS[check.status]}]{check.status}[/]", check.found)
         stdout.print(table)
+        for check in checks:
+            if check.remedy:  # on a line of its own, to be copied
+                stdout.print(f"{check.check}: {check.remedy}")
     failed = [check.check for check in checks if check.status == "fail"]
     if failed:
         raise HilumError(f"{len(failed)} checks failed: {', '.join(failed)}. Each line says how to mend it.")

@@ -75,18 +75,18 @@ def status(*, as_json: bool) -> None:
     from hilum.triton.admin import fetch_model_states
 
     services = Stack(settings()).status()
-    models: list[ModelState] = []
-    if any(service.service == "triton" and service.healthy for service in services):
-        address = TritonAddresses.from_settings(settings()).grpc
-        models = fetch_model_states(address, settings().read_admin_key())
     if as_json:
         for service in services:
             emit_json(asdict(service))
-        for model in models:
-            emit_json(asdict(model))
     else:
         stdout.print(_service_table(services))
-        if models:
+    if any(service.service == "triton" and service.healthy for service in services):
+        address = TritonAddresses.from_settings(settings()).grpc
+        models = fetch_model_states(address, settings().read_admin_key())
+        if as_json:
+            for model in models:
+                emit_json(asdict(model))
+        elif models:
             stdout.print(_model_table(models))
     for service in services:
         if not service.healthy:
@@ -99,6 +99,8 @@ def _start(stack: Stack) -> None:
         tasks = {service.name: progress.add_task(service.name, total=1) for service in stack.services}
         for service in stack.start():
             progress.update(tasks[service.name], completed=1)
+            if progress.disable:
+                stderr.print(f"{service.name} is ready.")
     for service in stack.services:
         stdout.print(f"{service.name:8} {service.address}")
 

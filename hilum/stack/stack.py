@@ -1,15 +1,17 @@
 """The local stack: its servers started, watched, asked and stopped as one."""
 
+import fcntl
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
-from hilum.errors import UsageError
+from hilum.errors import ServiceUnreachableError, UsageError
 from hilum.probe import answers_ok
 from hilum.settings import Settings
 from hilum.stack.marked import end_marked, wait_gone
 from hilum.stack.services import Service, local_services, log_path
-from hilum.stack.supervision import FAILED_STATES, Supervisor
+from hilum.stack.supervision import FAILED_STATES, GIVEN_UP_STATES, Supervisor
 from hilum.triton.errors import ServerFailedError
 from hilum.triton.installation import find_libpython, find_triton
 
@@ -86,9 +88,12 @@ class Stack:
         """Stop every service and wait until all processes are gone; return whether any was there."""
         ran = self.is_running()
         if ran:
-            self._supervisor.shut_down()
+            with suppress(ServiceUnreachableError):  # somebody else stops it
+                self._supervisor.shut_down()
             wait_gone(self._home, "", STOP_TIMEOUT_S)
-        return end_marked(self._home) or ran
+        ran = end_marked(self._home) or ran
+        self._supervisor.remove_socket()
+        return ran
 
     def wait_stopped(self) -> None:
         """Wait until the supervisor has ended."""
@@ -114,16 +119,21 @@ class Stack:
     def _start_supervisor(self, configuration: str) -> None:
         find_triton()
         find_libpython()
-        end_marked(self._home)  # what a killed supervisor left still holds the ports
-        for service in self.services:
-            for port in service.ports:
-                port.check_free()
-        self._supervisor.start(configuration)
+        self._home.mkdir(parents=True, exist_ok=True)
+        with (self._home / "stack.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # of two that start at once, one does
+            if self.is_running():
+                return
+            end_marked(self._home)  # what a killed supervisor left still holds the ports
+            for service in self.services:
+                for port in service.ports:
+                    port.check_free()
+            self._supervisor.start(configuration)
 
     def _revive(self) -> None:
         """Start again what supervisor has given up."""
         for name, process in self._supervisor.processes().items():
-            if process.state in (*FAILED_STATES, "STOPPED"):
+            if process.state in GIVEN_UP_STATES:
                 self._supervisor.start_process(name)
 
     def _wait_ready(self, log_starts: Mapping[str, int]) -> Iterator[Service]:

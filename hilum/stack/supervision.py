@@ -23,6 +23,9 @@ from hilum.stack.marked import MARK, mark
 MAX_SOCKET_PATH = 95
 """Longest path of the socket, in bytes: Linux takes 107, and supervisor appends up to 12."""
 
+GIVEN_UP_STATES = ("EXITED", "FATAL", "STOPPED")
+"""Supervisor's names for a process that it does not start again by itself."""
+
 FAILED_STATES = ("BACKOFF", "EXITED", "FATAL", "UNKNOWN")
 """Supervisor's names for a process that ended although it should not have."""
 
@@ -31,6 +34,7 @@ _HEAD = """\
 {remarks}
 [supervisord]
 nodaemon = true
+silent = true
 logfile = %(here)s/logs/supervisord.log
 logfile_maxbytes = 1MB
 logfile_backups = 1
@@ -97,6 +101,7 @@ class Supervisor:
     def start(self, configuration: str) -> None:
         """Write the configuration and start the supervisor on it, detached from this terminal."""
         (self.home / "logs").mkdir(parents=True, exist_ok=True)
+        self._socket.parent.mkdir(mode=0o700, exist_ok=True)
         write_atomic(self.configuration, configuration.encode(), mode=0o600)
         output = self.home / "logs" / "supervisord.out"
         with output.open("wb") as stream:
@@ -139,6 +144,12 @@ class Supervisor:
         """Ask it to stop its processes and itself; returns at once."""
         self._call("shutdown")
 
+    def remove_socket(self) -> None:
+        """Remove the socket that a killed supervisor left, and the temporary folder for it."""
+        self._socket.unlink(missing_ok=True)
+        if self._socket.parent != self.home and self._socket.parent.exists():
+            self._socket.parent.rmdir()
+
     def render(self, names: Sequence[str], remarks: Sequence[str]) -> str:
         """Return the configuration that runs these services.
 
@@ -175,8 +186,7 @@ class Supervisor:
             return path
         digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
         folder = Path(tempfile.gettempdir()) / f"hilum-{os.getuid()}-{digest}"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if folder.stat().st_uid != os.getuid():
+        if folder.exists() and folder.stat().st_uid != os.getuid():
             raise HilumError(f"{folder} belongs to another user. Set HILUM_HOME to a shorter path.")
         return folder / "supervisor.sock"
 
@@ -185,7 +195,9 @@ class Supervisor:
         try:
             with xmlrpc.client.ServerProxy("http://localhost", transport=transport) as proxy:
                 return getattr(proxy.supervisor, method)(*arguments)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, http.client.HTTPException, xmlrpc.client.Fault) as error:
             raise ServiceUnreachableError(
-                "The supervisor", str(self._socket), "It is not running, or is stopping: run `hilum up`."
+                "The supervisor",
+                str(self._socket),
+                "It is stopping, or does not run. Run `hilum up`.",
             ) from error

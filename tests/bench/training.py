@@ -12,7 +12,7 @@ from statistics import median
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, Timer
+from lightning.pytorch.callbacks import Callback, Timer
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
@@ -24,7 +24,7 @@ from training.data.samples import RadiographSamples, SampleTable, build_samples
 from training.data.synthetic import draw_data_set
 from training.models.network import RadiographNetwork
 from training.train.augmentation import build_augmentation
-from training.train.callbacks import BudgetSchedule
+from training.train.callbacks import BudgetSchedule, weight_averaging
 from training.train.loop import bf16_helps
 from training.train.module import TrainingModule
 from training.train.recipe import NetworkRecipe, load_recipe
@@ -100,7 +100,7 @@ def _hilum_rate(recipe: NetworkRecipe, table: SampleTable, cache: RadiographCach
         callbacks=[
             timer,
             BudgetSchedule(recipe, timer, None),
-            EMAWeightAveraging(decay=recipe.averaged_weights or 0.99),
+            weight_averaging(recipe.averaged_weights or 0.99),
             clock,
         ],
         logger=False,

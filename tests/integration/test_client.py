@@ -23,6 +23,7 @@ from clients.errors import (
     DeadlineExceededError,
     ModelNotReadyError,
     RadiographRefusedError,
+    ServerFailureError,
     ServerUnreachableError,
     TooLargeError,
     UnreadableFileError,
@@ -201,6 +202,21 @@ def test_a_server_without_the_front_door_is_not_ready(
         for call in (client.check_ready, lambda: client.screen(picture(0))):
             with pytest.raises(ModelNotReadyError, match="hilum rollout"):
                 call()
+
+
+def test_a_release_without_an_operating_point_is_the_servers_failure_and_not_the_callers(
+    toy_repository: Callable[[], Path], make_server: Callable[[Path], TritonServer]
+) -> None:
+    repository = toy_repository()
+    config = repository / SCREENING / "config.pbtxt"
+    config.write_text(config.read_text().replace("covid19_threshold", "another_parameter"))
+    server = make_server(repository)
+    with (
+        running(server, server.home / "triton.log"),
+        ScreeningClient(server.addresses.grpc) as client,
+        pytest.raises(ServerFailureError, match="release 1 has no operating point"),
+    ):
+        client.screen(picture(0))
 
 
 def test_a_release_swapped_away_between_answer_and_question_is_asked_about_once_more(

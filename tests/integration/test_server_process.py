@@ -15,6 +15,7 @@ import onnx
 import pytest
 import tritonclient.grpc as grpcclient
 from onnx import parser
+from tritonclient.utils import InferenceServerException
 
 from hilum.contract import CLASSIFIER, DECODE, FILTER, MONITOR
 from hilum.errors import UsageError
@@ -45,6 +46,18 @@ FROZEN_FILTER = """
         mean = ReduceMean<keepdims = 0>(pixels, axes)
         valid_probability = Reshape(mean, column)
         accepted = GreaterOrEqual(valid_probability, threshold)
+    }"""
+
+PAIRS_ONLY_FILTER = """
+    <ir_version: 10, opset_import: ["" : 20]>
+    pairs (uint8[N,1,256,256] radiograph) => (float[N,1] valid_probability, bool[N,1] accepted)
+    <int64[3] axes = {1, 2, 3}, int64[2] column = {-1, 1}, int64[1] second = {1}>
+    {
+        pixels = Cast<to = 1>(radiograph)
+        mean = ReduceMean<keepdims = 0>(pixels, axes)
+        valid_probability = Reshape(mean, column)
+        other = Gather<axis = 0>(valid_probability, second)
+        accepted = GreaterOrEqual(valid_probability, other)
     }"""
 
 
@@ -181,6 +194,35 @@ class TestWatch:
 
 
 class TestSurvives:
+    def test_a_failure_of_the_decoder_itself(self, make_server: Make, toy_repository: Write) -> None:
+        """It is no fault of the caller's, and its message may quote the file."""
+        repository = toy_repository()
+        with (repository / DECODE / "1" / "model.py").open("a") as stream:
+            stream.write("def decode_radiograph(data): raise KeyError(data.decode())\n")
+        server = make_server(repository)
+        with running(server, log_of(server)):
+            for _ in range(4):
+                with pytest.raises(InferenceServerException, match=r"KeyError.*server's log") as caught:
+                    ask_front_door(server.addresses.grpc, [b"HOSTILE"])
+                assert caught.value.status() == "StatusCode.INTERNAL"
+                assert "HOSTILE" not in str(caught.value)
+            series = scrape(server)
+        assert series['hilum_undecodable_total{reason="internal_error"}'] == 4
+        assert series['hilum_images_total{outcome="undecodable"}'] == 4
+        log = log_of(server).read_text()
+        assert "xray_decode: KeyError at " in log
+        assert "HOSTILE" not in log
+
+    def test_a_request_that_the_network_cannot_bear(self, make_server: Make, toy_repository: Write) -> None:
+        repository = toy_repository()
+        onnx.save(parser.parse_model(PAIRS_ONLY_FILTER), repository / FILTER / "1" / "model.onnx")
+        server = make_server(repository)
+        with running(server, log_of(server)):
+            for _ in range(3):
+                with pytest.raises(InferenceServerException, match="ONNX Runtime failed"):
+                    ask_front_door(server.addresses.grpc, [BRIGHT])
+                assert ask_front_door(server.addresses.grpc, [BRIGHT] * 2)["accepted"].all()
+
     def test_the_reload_of_a_model_that_counts(self, make_server: Make, toy_repository: Write) -> None:
         """Were a metric freed with the old instance, the counts would be lost or the server would hang."""
         repository = toy_repository()

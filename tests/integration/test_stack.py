@@ -171,6 +171,17 @@ class TestRestarts:
         """What it leaves behind holds the ports, and must make way for the new one."""
         site.kill_and_wait(service, [site.status()[1][service]["pid"]])
 
+    def test_a_service_that_was_given_up_starts_with_the_next_up(self, site: Site) -> None:
+        before = site.status()[1]["triton"]["pid"]
+        address = f"unix://{site.home / 'supervisor.sock'}"
+        command = [sys.executable, "-m", "supervisor.supervisorctl", "-s", address, "stop", "triton"]
+        subprocess.run(command, check=True, capture_output=True)
+        assert site.status()[0] == 4
+        assert site.run("up", "--detach")[0] == 0
+        code, services, _ = site.status()
+        assert code == 0
+        assert services["triton"]["pid"] != before
+
 
 class TestDoesNotStart:
     def test_on_a_taken_port(self, fresh_site: Site, mlflow_server: str) -> None:
@@ -199,6 +210,17 @@ class TestDoesNotStart:
         assert "mlflow ended while it started" in stderr
         assert "file is not a database" in stderr
         fresh_site.assert_gone()
+
+
+class TestStartsAtOnce:
+    def test_two_ups_start_one_stack(self, fresh_site: Site) -> None:
+        both = [fresh_site.start("up", "--detach") for _ in range(2)]
+        for process in both:
+            _, stderr = process.communicate(timeout=200)
+            assert process.returncode == 0, stderr
+        commands = [Path(f"/proc/{pid}/cmdline").read_text() for pid in find_marked(fresh_site.home)]
+        assert len([command for command in commands if "supervisor.supervisord" in command]) == 1
+        assert fresh_site.status()[0] == 0
 
 
 class TestStops:

@@ -5,7 +5,9 @@ from math import cos, pi
 from typing import Any
 
 import lightning.pytorch as pl
-from lightning.pytorch.callbacks import Callback, Timer
+import torch
+from lightning.pytorch.callbacks import Callback, Timer, WeightAveraging
+from torch import Tensor
 from typing_extensions import override
 
 from hilum.console import stderr
@@ -43,6 +45,20 @@ class BudgetSchedule(Callback):
             rate = self._recipe.optimizer.learning_rate * cosine_factor(used, self._recipe.schedule.warmup)
             for group in trainer.optimizers[0].param_groups:
                 group["lr"] = rate
+
+
+def weight_averaging(decay: float) -> WeightAveraging:
+    """Return the callback that keeps an exponential moving average of weights and buffers.
+
+    The decay after n updates is min(decay, (1 + n) / (10 + n)), so that a short run's average is not
+    still full of its random start (as TensorFlow's ExponentialMovingAverage does with `num_updates`).
+    """
+
+    def average(averaged: Tensor, current: Tensor, n_averaged: Tensor | int) -> Tensor:
+        n = int(n_averaged)
+        return torch.lerp(current, averaged, min(decay, (1 + n) / (10 + n)))
+
+    return WeightAveraging(avg_fn=average)
 
 
 def image_size_at(recipe: NetworkRecipe, used: float) -> int:

@@ -4,6 +4,7 @@ import json
 import logging
 import shutil
 import signal
+import warnings
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -12,11 +13,9 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 import yaml
-from hilum.radiograph import DECODER_DIGEST
 from lightning.pytorch.callbacks import (
     Callback,
     EarlyStopping,
-    EMAWeightAveraging,
     ModelCheckpoint,
     RichProgressBar,
     Timer,
@@ -25,13 +24,14 @@ from torch.utils.data import DataLoader
 
 from hilum.console import stderr
 from hilum.files import sha256_bytes, write_atomic
+from hilum.radiograph import DECODER_DIGEST
 from training import tracking
 from training.data.cache import RadiographCache
 from training.data.metadata import DataSet
 from training.data.samples import RadiographSamples, SampleTable, build_samples
 from training.models.network import RadiographNetwork
 from training.train.augmentation import build_augmentation
-from training.train.callbacks import BudgetSchedule, EpochLog
+from training.train.callbacks import BudgetSchedule, EpochLog, weight_averaging
 from training.train.checkpoint import load_network, save_network
 from training.train.module import TrainingModule
 from training.train.recipe import NetworkRecipe
@@ -145,13 +145,16 @@ def _fit(
         stderr.print(f"Going on from {last}.")
     handler = signal.getsignal(signal.SIGINT)
     try:
-        trainer.fit(
-            module,
-            DataLoader(shown, recipe.batch_size, shuffle=True, drop_last=True, **options),
-            DataLoader(RadiographSamples(validation, cache), recipe.batch_size * 2, **options),
-            ckpt_path=str(last) if last.exists() else None,
-            weights_only=True,
-        )
+        with warnings.catch_warnings():
+            # Lightning's own: the folder holds the run's id, and its use of torch's pytrees
+            warnings.filterwarnings("ignore", message="Checkpoint directory|.*LeafSpec")
+            trainer.fit(
+                module,
+                DataLoader(shown, recipe.batch_size, shuffle=True, drop_last=True, **options),
+                DataLoader(RadiographSamples(validation, cache), recipe.batch_size * 2, **options),
+                ckpt_path=str(last) if last.exists() else None,
+                weights_only=True,
+            )
     except SystemExit as error:  # how Lightning ends after Ctrl-C
         raise KeyboardInterrupt from error
     finally:
@@ -181,7 +184,7 @@ def _trainer(job: TrainingJob, folder: Path) -> pl.Trainer:
         ),
     ]
     if recipe.averaged_weights is not None:
-        callbacks.append(EMAWeightAveraging(decay=recipe.averaged_weights))
+        callbacks.append(weight_averaging(recipe.averaged_weights))
     if recipe.budget.patience is not None:
         callbacks.append(EarlyStopping("val_loss", patience=recipe.budget.patience))
     if stderr.is_terminal:

@@ -1,4 +1,5 @@
 import os
+import signal
 import stat
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 from supervisor.options import ServerOptions
 
 from hilum.errors import HilumError, ServiceUnreachableError, UsageError
+from hilum.stack.marked import find_marked
 from hilum.stack.supervision import Supervisor
 
 
@@ -49,28 +51,43 @@ def test_other_addresses_are_another_configuration(tmp_path: Path) -> None:
     assert supervisor.render(["one"], ["one: a"]) != supervisor.render(["one"], ["one: b"])
 
 
-def test_a_long_home_gets_a_short_and_private_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("hilum.stack.supervision.MAX_SOCKET_PATH", 20)
-    supervisor = Supervisor(tmp_path / "home")
-    options = read(supervisor, supervisor.render(["one"], []))
-    (server,) = options.server_configs
+@pytest.fixture
+def distant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Supervisor:
+    """A supervisor whose home's path is too long for a socket."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "t"))
+    (tmp_path / "t").mkdir()
+    return Supervisor(tmp_path / ("long" * 30))
+
+
+def test_a_long_home_gets_a_short_socket(distant: Supervisor, tmp_path: Path) -> None:
+    (server,) = read(distant, distant.render(["one"], [])).server_configs
     folder = Path(server["file"]).parent
-    assert folder.parent == tmp_path
+    assert folder.parent == tmp_path / "t"
+    assert not folder.exists()  # naming it makes nothing
+
+
+def test_the_socket_of_a_long_home_is_private_and_leaves_nothing(distant: Supervisor, tmp_path: Path) -> None:
+    distant.start(distant.render([], []))
+    (folder,) = (tmp_path / "t").iterdir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert distant.processes() == {}
+    for pid in find_marked(distant.home):
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert not distant.is_running()
+    distant.remove_socket()
+    assert list((tmp_path / "t").iterdir()) == []
 
 
-def test_a_socket_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("hilum.stack.supervision.MAX_SOCKET_PATH", 20)
-    supervisor = Supervisor(tmp_path / "home")
-    supervisor.render([], [])
+def test_a_socket_folder_of_another_user_is_refused(
+    distant: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stranger = os.getuid() + 1
-    (folder,) = tmp_path.glob("hilum-*")
-    folder.rename(tmp_path / folder.name.replace(f"-{os.getuid()}-", f"-{stranger}-"))
     monkeypatch.setattr(os, "getuid", lambda: stranger)
+    (server,) = read(distant, distant.render([], [])).server_configs
+    Path(server["file"]).parent.mkdir()
     with pytest.raises(HilumError, match="HILUM_HOME"):
-        supervisor.render([], [])
+        distant.is_running()
 
 
 def test_nobody_there_says_how_to_start(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def test_logits_are_a_dense_layer_on_the_embedding() -> None:
 
 
 def test_activation_map_is_grad_cam_times_the_number_of_positions() -> None:
-    """Selvaraju et al. 2017, eq. 1 and 2 without ReLU: the map less its bias, over the number of positions."""
+    """Selvaraju et al. 2017, eq. 1 and 2 without ReLU: the map less its bias, over its positions."""
     network = RadiographNetwork(SMALL, LABELS).eval()
     features = network.backbone(network.preprocess(radiographs(1))).detach().requires_grad_()
     network.head(features).mean(dim=(2, 3))[0, 1].backward()
