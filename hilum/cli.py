@@ -4,6 +4,7 @@ import sys
 from importlib import import_module
 
 import click
+from typing_extensions import override
 
 from hilum import __version__
 from hilum.errors import HilumError
@@ -30,10 +31,12 @@ COMMANDS = {
 class LazyGroup(click.Group):
     """A command group that imports a subcommand when it is called, not to list it."""
 
+    @override
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the subcommands in the order of the flow."""
         return list(COMMANDS)
 
+    @override
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the module that holds `cmd_name` and return the command."""
         if cmd_name not in COMMANDS:
@@ -51,6 +54,7 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    @override
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table of subcommands without importing them."""
         with formatter.section("Commands"):

@@ -25,15 +25,16 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    draft = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(name, mode)
-        os.replace(name, path)
+        draft.chmod(mode)
+        draft.replace(path)
     except BaseException:
-        os.unlink(name)
+        draft.unlink()
         raise
     fsync_folder(path.parent)
 

@@ -15,6 +15,7 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+from typing_extensions import override
 
 from hilum.files import write_atomic
 
@@ -51,6 +52,7 @@ class Settings(BaseSettings):
     """Copies of each network that Triton runs side by side: one per CPU core, two on a GPU."""
 
     @classmethod
+    @override
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],

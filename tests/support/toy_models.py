@@ -34,7 +34,8 @@ def toy_classifier(gain: float = 4.0) -> onnx.ModelProto:
             => (float[N,3] probabilities, float[N,3,4,4] activation_map, float[N,8] embedding)
         <int64[1] flat = {{-1}}, float gain = {{{gain / 255}}},
          int64[1] k = {{3}}, int64[3] khw = {{3, 4, 4}}, int64[1] d = {{8}},
-         int64[2] rows_by_48 = {{-1, 16}}, int64[3] corners = {{0, 5, 10}}, int64[8] eight = {{0,1,2,3,4,5,6,7}},
+         int64[2] rows_by_48 = {{-1, 16}}, int64[3] corners = {{0, 5, 10}},
+         int64[8] eight = {{0,1,2,3,4,5,6,7}},
          int64[4] to_k = {{1, 3, 1, 1}}>
         {{
             keep = Reshape(accepted, flat)

@@ -21,7 +21,8 @@ def test_a_short_run_forgets_its_random_start() -> None:
     for n in range(1, 30):
         averaged.update_parameters(model)
         expected *= min(0.99, (1 + n) / (10 + n))
-    assert averaged.module.weight.item() == pytest.approx(expected, rel=1e-4)
+    (weight,) = averaged.module.parameters()
+    assert weight.item() == pytest.approx(expected, rel=1e-4)
     assert expected < 0.1, "a fixed decay of 0.99 would still hold 75 % of the start"
 
 
