@@ -188,7 +188,13 @@ class Supervisor:
         folder = Path(tempfile.gettempdir()) / f"hilum-{os.getuid()}-{digest}"
         if folder.exists() and folder.stat().st_uid != os.getuid():
             raise HilumError(f"{folder} belongs to another user. Set HILUM_HOME to a shorter path.")
-        return folder / "supervisor.sock"
+        path = folder / "supervisor.sock"
+        if len(os.fsencode(path)) > MAX_SOCKET_PATH:
+            raise UsageError(
+                f"Neither HILUM_HOME ({self.home}) nor the folder for temporary files is short enough for "
+                f"a socket ({MAX_SOCKET_PATH} bytes). Set HILUM_HOME to a shorter path."
+            )
+        return path
 
     def _call(self, method: str, *arguments: object) -> Any:
         transport = SupervisorTransport(None, None, serverurl=f"unix://{self._socket}")

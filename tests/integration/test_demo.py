@@ -1,7 +1,6 @@
 """`make demo DATA=...` shortened, on a sample of real radiographs."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.support.data import REPOSITORY, shared_data
+from tests.support.ports import port_variables
 
 PER_GROUP = {"train": 22, "val": 7, "test": 7}
 """Images of each kind and finding in the sample, by split."""
@@ -35,11 +35,7 @@ def test_the_main_job_runs_on_real_radiographs(tmp_path: Path) -> None:
         pytest.skip("no real radiographs here: set HILUM_DATA to a folder that holds cxr/metadata.csv")
     sample, home = tmp_path / "sample", tmp_path / "home"
     write_sample(data / "cxr", sample)
-    variables = os.environ | {"HILUM_HOME": str(home)}
-    for name in ("HTTP", "GRPC", "METRICS", "MLFLOW"):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            variables[f"HILUM_{name}_PORT"] = str(probe.getsockname()[1])
+    variables = os.environ | {"HILUM_HOME": str(home)} | port_variables()
     arguments = [f"DATA={sample}", "FILTER_MINUTES=0.4", "CLASSIFIER_MINUTES=0.5", f"VENV={sys.prefix}"]
     try:
         result = subprocess.run(

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from tests.support.data import REPOSITORY
+from tests.support.ports import port_variables
 
 README = (REPOSITORY / "README.md").read_text()
 
@@ -37,10 +38,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path
     folder = tmp_path_factory.mktemp("newcomer")
     variables = {name: value for name, value in os.environ.items() if not name.startswith("HILUM_")}
     variables["PATH"] = f"{Path(sys.executable).parent}:{variables['PATH']}"
-    for name in ("HTTP", "GRPC", "METRICS", "MLFLOW"):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            variables[f"HILUM_{name}_PORT"] = str(probe.getsockname()[1])
+    variables |= port_variables()
     yield folder, variables
     subprocess.run(["hilum", "down"], cwd=folder, env=variables, check=False, timeout=120)
 

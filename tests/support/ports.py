@@ -11,3 +11,9 @@ def free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind(("127.0.0.1", 0))
         return [each.getsockname()[1] for each in sockets]
+
+
+def port_variables() -> dict[str, str]:
+    """Return environment variables that put a local stack on free ports."""
+    names = ("HILUM_HTTP_PORT", "HILUM_GRPC_PORT", "HILUM_METRICS_PORT", "HILUM_MLFLOW_PORT")
+    return dict(zip(names, map(str, free_ports(len(names))), strict=True))

@@ -55,6 +55,8 @@ def weight_averaging(decay: float) -> WeightAveraging:
     """
 
     def average(averaged: Tensor, current: Tensor, n_averaged: Tensor | int) -> Tensor:
+        if not current.is_floating_point():
+            return current  # batch normalisation counts its batches in integers
         n = int(n_averaged)
         return torch.lerp(current, averaged, min(decay, (1 + n) / (10 + n)))
 

@@ -1,14 +1,25 @@
 import os
 import signal
 import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from supervisor.options import ServerOptions
 
 from hilum.errors import HilumError, ServiceUnreachableError, UsageError
-from hilum.stack.marked import find_marked
+from hilum.stack.marked import find_marked, wait_gone
 from hilum.stack.supervision import Supervisor
+
+START = """
+import sys, pathlib
+from hilum.stack.supervision import Supervisor
+supervisor = Supervisor(pathlib.Path(sys.argv[1]))
+supervisor.start(supervisor.render([], []))
+"""
 
 
 def read(supervisor: Supervisor, text: str) -> ServerOptions:
@@ -52,35 +63,53 @@ def test_other_addresses_are_another_configuration(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def distant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Supervisor:
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder for temporary files, with a short path."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        monkeypatch.setattr("tempfile.tempdir", folder)
+        yield Path(folder)
+
+
+@pytest.fixture
+def distant(tmp_path: Path, temporary: Path) -> Supervisor:
     """A supervisor whose home's path is too long for a socket."""
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "t"))
-    (tmp_path / "t").mkdir()
     return Supervisor(tmp_path / ("long" * 30))
 
 
-def test_a_long_home_gets_a_short_socket(distant: Supervisor, tmp_path: Path) -> None:
+def test_a_long_home_gets_a_short_socket(distant: Supervisor, temporary: Path) -> None:
     (server,) = read(distant, distant.render(["one"], [])).server_configs
     folder = Path(server["file"]).parent
-    assert folder.parent == tmp_path / "t"
+    assert folder.parent == temporary
     assert not folder.exists()  # naming it makes nothing
 
 
-def test_the_socket_of_a_long_home_is_private_and_leaves_nothing(distant: Supervisor, tmp_path: Path) -> None:
-    distant.start(distant.render([], []))
-    (folder,) = (tmp_path / "t").iterdir()
+def test_the_socket_of_a_long_home_is_private_and_leaves_nothing(
+    distant: Supervisor, temporary: Path
+) -> None:
+    # Another process starts it, as the command does: it outlives that, and is no child of the test's.
+    environment = os.environ | {"TMPDIR": str(temporary)}
+    subprocess.run([sys.executable, "-c", START, distant.home], env=environment, check=True)
+    (folder,) = temporary.iterdir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert distant.processes() == {}
-    for pid in find_marked(distant.home):
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
+    (pid,) = find_marked(distant.home)
+    os.kill(pid, signal.SIGKILL)
+    assert wait_gone(distant.home, "", 10)
     assert not distant.is_running()
     distant.remove_socket()
-    assert list((tmp_path / "t").iterdir()) == []
+    assert list(temporary.iterdir()) == []
+
+
+def test_nowhere_is_short_enough(
+    distant: Supervisor, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(temporary / ("long" * 30)))
+    with pytest.raises(UsageError, match="shorter path"):
+        distant.render([], [])
 
 
 def test_a_socket_folder_of_another_user_is_refused(
-    distant: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    distant: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stranger = os.getuid() + 1
     monkeypatch.setattr(os, "getuid", lambda: stranger)
