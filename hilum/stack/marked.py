@@ -7,6 +7,7 @@ So what is left of a killed server, or of a killed supervisor, can always be tol
 import os
 import signal
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 MARK = "_HILUM_SERVICE"
@@ -36,22 +37,31 @@ def find_marked(home: Path, service: str = "") -> list[int]:
 
 def end_marked(home: Path, service: str = "") -> bool:
     """End these processes, in the end by force; return whether any was there."""
-    found = find_marked(home, service)
-    _signal(found, signal.SIGTERM)
-    if not wait_gone(home, service, STOP_TIMEOUT_S):
-        _signal(find_marked(home, service), signal.SIGKILL)
-        wait_gone(home, service, STOP_TIMEOUT_S)
-    return bool(found)
+    processes = find_marked(home, service)
+    _signal(processes, signal.SIGTERM)
+    if not wait_gone(processes, STOP_TIMEOUT_S):
+        _signal(processes, signal.SIGKILL)
+        wait_gone(processes, STOP_TIMEOUT_S)
+    return bool(processes)
 
 
-def wait_gone(home: Path, service: str, timeout_s: float) -> bool:
-    """Wait until none of these processes lives; return whether that came to pass in time."""
+def wait_gone(processes: Iterable[int], timeout_s: float) -> bool:
+    """Wait until none of these processes lives or holds a port; return whether that came to pass in time."""
     deadline = time.monotonic() + timeout_s
-    while find_marked(home, service):
+    while any(_lives(process) for process in processes):
         if time.monotonic() > deadline:
             return False
         time.sleep(POLL_S)
     return True
+
+
+def _lives(process: int) -> bool:
+    """Whether a process has not ended; a zombie has, and has closed its ports."""
+    try:
+        status = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] not in "ZX"
 
 
 def _carries(environ: Path, wanted: bytes, *, whole: bool) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hilum.errors import ServiceUnreachableError, UsageError
 from hilum.probe import answers_ok
 from hilum.settings import Settings
-from hilum.stack.marked import end_marked, wait_gone
+from hilum.stack.marked import end_marked, find_marked, wait_gone
 from hilum.stack.services import Service, local_services, log_path
 from hilum.stack.supervision import FAILED_STATES, GIVEN_UP_STATES, Supervisor
 from hilum.triton.errors import ServerFailedError
@@ -86,14 +86,14 @@ class Stack:
 
     def stop(self) -> bool:
         """Stop every service and wait until all processes are gone; return whether any was there."""
-        ran = self.is_running()
-        if ran:
+        processes = find_marked(self._home)
+        if self.is_running():
             with suppress(ServiceUnreachableError):  # somebody else stops it
                 self._supervisor.shut_down()
-            wait_gone(self._home, "", STOP_TIMEOUT_S)
-        ran = end_marked(self._home) or ran
+            wait_gone(processes, STOP_TIMEOUT_S)
+        end_marked(self._home)
         self._supervisor.remove_socket()
-        return ran
+        return bool(processes)
 
     def wait_stopped(self) -> None:
         """Wait until the supervisor has ended."""

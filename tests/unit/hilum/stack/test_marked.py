@@ -60,7 +60,8 @@ def test_tells_services_and_homes_apart(tmp_path: Path) -> None:
         assert {one.pid, two.pid} < set(find_marked(tmp_path))
         assert find_marked(tmp_path / "other") == []
         assert find_marked(tmp_path.parent) == []
-        assert not wait_gone(tmp_path, "one", 0.1)
+        assert not wait_gone([one.pid], 0.1)
+        assert not wait_gone([one.pid, two.pid], 0.1)
     finally:
         end_marked(tmp_path)
         close(one)
@@ -75,3 +76,9 @@ def test_never_finds_the_process_that_asks(tmp_path: Path) -> None:
         check=True,
     )
     assert result.stdout == b"[]\n"
+
+
+def test_a_process_that_was_not_collected_is_gone(tmp_path: Path) -> None:
+    process = subprocess.Popen(["true"])
+    assert wait_gone([process.pid], 10)
+    assert process.wait() == 0

@@ -94,7 +94,7 @@ def test_the_socket_of_a_long_home_is_private_and_leaves_nothing(
     assert distant.processes() == {}
     (pid,) = find_marked(distant.home)
     os.kill(pid, signal.SIGKILL)
-    assert wait_gone(distant.home, "", 10)
+    assert wait_gone([pid], 10)
     assert not distant.is_running()
     distant.remove_socket()
     assert list(temporary.iterdir()) == []
