@@ -29,9 +29,6 @@ NEEDED_SHARED_MEMORY = 256 * 2**20
 SUPPORTED_PYTHONS = ((3, 11), (3, 12))
 """Versions for which the embedded Triton carries a Python backend and Hilum is tested."""
 
-OPTIONAL_PROGRAMS = {"prometheus": "keeps the metrics", "chromium": "runs the dashboard's browser tests"}
-"""Programs that Hilum runs without, and what they are for; Debian's packages have the same names."""
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
@@ -70,7 +67,6 @@ def diagnose(settings: Settings) -> list[Check]:
         ),
         *(check for service in services for check in check_ports(service, settings.home)),
         *(check_answers(service) for service in services),
-        *(check_program(name, purpose) for name, purpose in OPTIONAL_PROGRAMS.items()),
     ]
 
 
@@ -148,15 +144,4 @@ def check_answers(service: Service) -> Check:
         status="ok" if answers else "warn",
         found=f"{'answers' if answers else 'does not answer'} at {service.address}",
         remedy="" if answers else "hilum up --detach",
-    )
-
-
-def check_program(name: str, purpose: str) -> Check:
-    """Check for an optional program."""
-    path = shutil.which(name)
-    return Check(
-        check=name,
-        status="ok" if path else "warn",
-        found=path or f"not installed; it {purpose}",
-        remedy="" if path else f"sudo apt-get install {name}",
     )

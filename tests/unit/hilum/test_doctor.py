@@ -9,7 +9,6 @@ from hilum.doctor import (
     check_found,
     check_numpy,
     check_ports,
-    check_program,
     check_python,
     check_space,
     diagnose,
@@ -73,11 +72,3 @@ def test_a_strangers_port_fails(tmp_path: Path) -> None:
         (check,) = check_ports(mlflow, tmp_path)
     assert (check.status, check.found) == ("fail", "used by another program")
     assert check.remedy == "export HILUM_MLFLOW_PORT=<a free port>"
-
-
-def test_a_program_that_is_not_there_warns() -> None:
-    assert check_program("sh", "runs scripts").status == "ok"
-    check = check_program("no-such-program", "does nothing")
-    assert check.status == "warn"
-    assert check.found == "not installed; it does nothing"
-    assert check.remedy == "sudo apt-get install no-such-program"

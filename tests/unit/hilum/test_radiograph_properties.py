@@ -56,13 +56,13 @@ def assert_refused_or_decoded(data: bytes) -> None:
         assert refusal.__context__ is None or refusal.__suppress_context__
 
 
-@settings(max_examples=EXAMPLES, deadline=3000)
+@settings(max_examples=EXAMPLES, deadline=20_000)
 @given(st.binary(max_size=4000))
 def test_random_bytes(data: bytes) -> None:
     assert_refused_or_decoded(data)
 
 
-@settings(max_examples=EXAMPLES, deadline=3000)
+@settings(max_examples=EXAMPLES, deadline=20_000)
 @given(st.sampled_from(SIGNATURES), st.binary(max_size=4000))
 def test_random_bytes_after_a_signature(signature: bytes, data: bytes) -> None:
     assert_refused_or_decoded(signature + data)
@@ -95,13 +95,13 @@ def mutated(data: bytes, seed: int) -> bytes:
 
 
 @pytest.mark.parametrize("name", VALID)
-@settings(max_examples=EXAMPLES // 4, deadline=3000)
+@settings(max_examples=EXAMPLES // 4, deadline=20_000)
 @given(seed=st.integers(0, 2**32))
 def test_mutated_files(name: str, seed: int) -> None:
     assert_refused_or_decoded(mutated(VALID[name], seed))
 
 
-@settings(max_examples=EXAMPLES // 2, deadline=3000)
+@settings(max_examples=EXAMPLES // 2, deadline=20_000)
 @given(
     *(st.sampled_from([32, 33, 64, 90]) for _ in range(2)),
     st.sampled_from([1, 2, 4, 8, 16, 3]),
@@ -123,7 +123,7 @@ def test_png_of_any_header_with_true_checksums(
     assert_refused_or_decoded(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
 
 
-@settings(max_examples=EXAMPLES // 4, deadline=3000)
+@settings(max_examples=EXAMPLES // 4, deadline=20_000)
 @given(
     center=st.floats(-1e5, 1e5),
     width=st.floats(-1e5, 1e5),
@@ -148,7 +148,7 @@ def test_dicom_of_any_window_is_never_blank(
     assert np.ptp(decode_radiograph(data)[0, :, 40:216]) > 0
 
 
-@settings(max_examples=EXAMPLES // 4, deadline=3000)
+@settings(max_examples=EXAMPLES // 4, deadline=20_000)
 @given(st.integers(32, 700), st.integers(32, 700))
 def test_every_size_is_fitted_and_centred(width: int, height: int) -> None:
     if max(width, height) > 8 * min(width, height):
@@ -161,7 +161,7 @@ def test_every_size_is_fitted_and_centred(width: int, height: int) -> None:
         assert 0 <= (255 - filled[-1]) - filled[0] <= 1
 
 
-@settings(max_examples=EXAMPLES // 8, deadline=3000)
+@settings(max_examples=EXAMPLES // 8, deadline=20_000)
 @given(st.integers(32, 256), st.integers(32, 256))
 def test_turning_the_picture_turns_the_radiograph(width: int, height: int) -> None:
     picture = drawn_picture(width, height)
