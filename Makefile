@@ -24,7 +24,7 @@ install: $(VENV)/.installed ## Make the virtual environment, and install what th
 
 $(VENV)/.installed: pyproject.toml constraints.txt tools/debian-packages.sh
 	sh tools/debian-packages.sh
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	$(BIN)/pip check
 	touch $@
@@ -73,7 +73,7 @@ demo: install ## From data to a served prediction; DATA=DIR for your own radiogr
 	$(HILUM) release create --data "$(DEMO_DATA)"
 	$(HILUM) promote newest
 	$(HILUM) rollout
-	find "$(DEMO_DATA)/images" -type f | sort | awk 'NR % 97 == 1' | head -6 | xargs $(HILUM) predict --heatmaps "$(HILUM_HOME)/heatmaps"
+	find -L "$(DEMO_DATA)" -name "*.jpg" -o -name "*.png" -o -name "*.dcm" | sort | awk 'NR % 97 == 1' | head -6 | xargs -d '\n' $(HILUM) predict --heatmaps "$(HILUM_HOME)/heatmaps"
 	$(HILUM) status
 
 up: install ## Start MLflow and Triton in the background

@@ -8,7 +8,7 @@ import secrets
 from functools import cache
 from pathlib import Path
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -17,6 +17,7 @@ from pydantic_settings import (
 )
 from typing_extensions import override
 
+from hilum.errors import UsageError
 from hilum.files import write_atomic
 
 ADMIN_KEY_NAME = "hilum-admin"
@@ -91,5 +92,13 @@ class Settings(BaseSettings):
 
 @cache
 def settings() -> Settings:
-    """Return the settings of this process, read once."""
-    return Settings()
+    """Return the settings of this process, read once.
+
+    Raises:
+        UsageError: a variable or a line of `hilum.toml` is wrong; the message names each.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise UsageError(f"HILUM_* variables or hilum.toml: {wrong}.") from error

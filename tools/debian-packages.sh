@@ -1,18 +1,19 @@
 #!/bin/sh
-# Installs the Debian packages that the embedded Triton needs: its Python backend links libpython.
-# Leaves other systems alone: `hilum doctor` names what is missing there.
-set -eu
+# Installs the Debian packages that `make install` and the embedded Triton need: the virtual environment
+# module, and libpython, which Triton's Python backend links. Where it cannot, it says so and goes on:
+# `hilum doctor` names what is missing.
+set -u
+PATH=$PATH:/usr/sbin:/sbin
 version=$("${PYTHON:-python3}" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-if ldconfig -p | grep -q "libpython$version\.so\.1\.0"; then
-    exit 0
+packages=
+ldconfig -p | grep -q "libpython$version\.so\.1\.0" || packages="libpython$version"
+"${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python$version-venv"
+[ -n "$packages" ] || exit 0
+
+command="apt-get install --yes --no-install-recommends $packages"
+as_root=
+[ "$(id -u)" = 0 ] || as_root=sudo
+if command -v apt-get >/dev/null && { [ -z "$as_root" ] || command -v sudo >/dev/null; }; then
+    $as_root apt-get update --quiet && $as_root $command && exit 0
 fi
-command="apt-get install --yes --no-install-recommends libpython$version"
-if ! command -v apt-get >/dev/null; then
-    echo "The embedded Triton needs libpython$version.so.1.0; install it with your system's package manager." >&2
-elif [ "$(id -u)" = 0 ]; then
-    apt-get update --quiet && $command
-elif command -v sudo >/dev/null; then
-    sudo apt-get update --quiet && sudo $command
-else
-    echo "The embedded Triton needs libpython$version. As root: $command" >&2
-fi
+echo "Needed and not installed:$packages. As root: $command" >&2

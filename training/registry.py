@@ -193,13 +193,13 @@ class Registry:
 
     def aliases(self, name: str) -> dict[str, int]:
         """Return the version number behind each alias of a registered model."""
-        try:
-            with mlflow_errors():
+        with mlflow_errors():
+            try:
                 model = self._client.get_registered_model(name)
-        except MlflowException as error:
-            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                return {}
-            raise
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return {}
+                raise
         return {alias: int(number) for alias, number in model.aliases.items()}
 
     def set_alias(self, name: str, alias: str, number: int) -> None:

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from hilum.errors import ServiceUnreachableError
+from hilum.errors import HilumError, ServiceUnreachableError
 from training.errors import UnknownVersionError
 
 if TYPE_CHECKING:
@@ -31,6 +31,16 @@ COMPLETE_TAG = "hilum.complete"
 """Set last on a training run: without it the run was cut short, and no later stage takes it for whole."""
 
 REMEDY = "Start it with `hilum up --detach`, or set HILUM_MLFLOW_URI."
+
+
+LOST = (
+    "failed with exception",
+    "failed with timeout",
+    "Max retries exceeded",
+    "error code 502",
+    "error code 503",
+)
+"""What MLflow's client says where the server, not the request, is at fault."""
 
 
 def connect(uri: str) -> None:
@@ -56,15 +66,20 @@ def connect(uri: str) -> None:
     mlflow.set_registry_uri(uri)
 
 
+def address() -> str:
+    """Return the server that this process is connected to."""
+    return str(mlflow.get_tracking_uri())
+
+
 @contextmanager
 def mlflow_errors() -> Iterator[None]:
-    """Turn a lost MLflow server into `ServiceUnreachableError`; other MLflow errors pass."""
+    """Turn a lost MLflow server into `ServiceUnreachableError`, any other refusal into `HilumError`."""
     try:
         yield
     except MlflowException as error:
-        if "API request to" in str(error) or "Max retries exceeded" in str(error):
+        if any(sign in str(error) for sign in LOST):
             raise ServiceUnreachableError("MLflow", mlflow.get_tracking_uri(), REMEDY) from error
-        raise
+        raise HilumError(f"MLflow at {mlflow.get_tracking_uri()} refused: {error}") from error
 
 
 @contextmanager
@@ -77,17 +92,16 @@ def training_run(model: str, name: str, tags: Mapping[str, str], run_id: str | N
     with mlflow_errors():
         mlflow.set_experiment(model)
         run = mlflow.start_run(run_id=run_id, run_name=None if run_id else name, log_system_metrics=True)
-        mlflow.set_tags(dict(tags))
-    status = "FAILED"
     try:
-        yield run.info.run_id
-        status = "FINISHED"
-    except KeyboardInterrupt:
-        status = "KILLED"
-        raise
-    finally:
         with mlflow_errors():
-            mlflow.end_run(status)
+            mlflow.set_tags(dict(tags))
+        yield run.info.run_id
+    except BaseException as error:
+        with suppress(MlflowException):  # the first error is the one to tell of
+            mlflow.end_run("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+        raise
+    with mlflow_errors():
+        mlflow.end_run()
 
 
 def environment_tags() -> dict[str, str]:
@@ -183,11 +197,19 @@ def metric_history(run_id: str, names: Sequence[str]) -> "pd.DataFrame":
 
 def run_exists(run_id: str) -> bool:
     """Answer whether the server knows this run and has not deleted it."""
-    try:
-        with mlflow_errors():
-            return bool(mlflow.MlflowClient().get_run(run_id).info.lifecycle_stage == "active")
-    except MlflowException:
-        return False
+    run = _fetch_run(run_id)
+    return run is not None and run.info.lifecycle_stage == "active"
+
+
+def _fetch_run(run_id: str) -> Run | None:
+    """Return a run, or None where the server has none of this id."""
+    with mlflow_errors():
+        try:
+            return mlflow.MlflowClient().get_run(run_id)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
 
 
 def find_run(model: str, run_id: str | None) -> Run:
@@ -198,19 +220,16 @@ def find_run(model: str, run_id: str | None) -> Run:
     """
     client = mlflow.MlflowClient()
     advice = f"Train one with `hilum train {model.removeprefix('xray_')} --data DIR`."
+    if run_id:
+        run = _fetch_run(run_id)
+        if run is None:
+            raise UnknownVersionError(f"MLflow has no run {run_id}. {advice}")
+        if run.data.tags.get("hilum.model") != model:
+            raise UnknownVersionError(f"Run {run_id} did not train {model}. {advice}")
+        if COMPLETE_TAG not in run.data.tags:
+            raise UnknownVersionError(f"Run {run_id} did not finish; run the same `hilum train` to go on.")
+        return run
     with mlflow_errors():
-        if run_id:
-            try:
-                run = client.get_run(run_id)
-            except MlflowException as error:
-                raise UnknownVersionError(f"MLflow has no run {run_id}. {advice}") from error
-            if run.data.tags.get("hilum.model") != model:
-                raise UnknownVersionError(f"Run {run_id} did not train {model}. {advice}")
-            if COMPLETE_TAG not in run.data.tags:
-                raise UnknownVersionError(
-                    f"Run {run_id} did not finish; run the same `hilum train` to go on."
-                )
-            return run
         experiment = client.get_experiment_by_name(model)
         runs = (
             client.search_runs(

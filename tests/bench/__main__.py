@@ -49,6 +49,9 @@ def bench(
             "serving", compare_serving(repository or settings().live_repository, images, sizes)
         )
     if "training" in (benches or BENCHES):
+        from training.torchvision_schemas import declare_missing_operators
+
+        declare_missing_operators()  # before lightning imports torchvision
         from tests.bench.training import compare_training
 
         met &= print_report("training", compare_training())

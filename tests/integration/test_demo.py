@@ -47,7 +47,9 @@ def test_the_main_job_runs_on_real_radiographs(tmp_path: Path) -> None:
             timeout=850,
         )
         assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
-        assert "xray_screening" in result.stdout
+        assert "For research and triage support only" in result.stdout + result.stderr
+        answers = [line for line in result.stdout.splitlines() if ".jpg" in line]
+        assert any(line.split()[-1] == "1" for line in answers), result.stdout
     finally:
         subprocess.run(
             [sys.executable, "-m", "hilum", "down"], cwd=REPOSITORY, env=variables, check=False, timeout=120

@@ -159,18 +159,22 @@ def test_a_dead_mlflow_is_said_at_once(data: Path, tmp_path: Path) -> None:
     assert time.monotonic() - start < 60
 
 
-def test_a_class_without_images_is_refused(data: Path, tmp_path: Path, mlflow_server: str) -> None:
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_class_without_images_is_refused(
+    split: str, data: Path, tmp_path: Path, mlflow_server: str
+) -> None:
     table = (data / "metadata.csv").read_text().splitlines()
-    kept = [line for line in table if not ("covid19" in line and line.split(",")[-1].strip() == "train")]
+    kept = [line for line in table if not ("covid19" in line and line.split(",")[-1].strip() == split)]
+    assert len(kept) < len(table)
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "images").symlink_to(data / "images")
-    (folder / "metadata.csv").write_text("\n".join(line for line in kept if "covid19" not in line) + "\n")
+    (folder / "metadata.csv").write_text("\n".join(kept) + "\n")
     status, _, stderr = run(
         "train", "classifier", "--data", folder, "--recipe", RECIPE, home=tmp_path, uri=mlflow_server
     )
     assert status == 2
-    assert "covid19" in stderr
+    assert f"covid19 in split {split}" in stderr
 
 
 def test_weights_that_cannot_be_downloaded_say_how_to_get_them(

@@ -58,7 +58,7 @@ def evaluate(
     evaluation, predictions = evaluate_network(
         model, trained, run.data.tags, data, split, cache, n_bootstrap=bootstrap
     )
-    log_evaluation(run.info.run_id, split, evaluation, predictions)
+    log_evaluation(run.info.run_id, split, evaluation, predictions, data.digest())
     if as_json:
         emit_json(
             {

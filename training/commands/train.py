@@ -15,7 +15,13 @@ from training.commands.options import DATA, JSON, MODEL
 @click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), help="End after so long.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--weights", help="`imagenet`, `none` (random), or a file. Default: the recipe's.")
-@click.option("--seed", default=0, show_default=True, help="Seeds weights, order and augmentation.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Seeds weights, order and augmentation.",
+)
 @JSON
 def train(
     network: str,

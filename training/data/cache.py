@@ -13,11 +13,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from hilum.radiograph import DECODER_DIGEST, RadiographError, decode_radiograph
 from numpy.typing import NDArray
 
 from hilum.contract import RADIOGRAPH
 from hilum.files import sha256_bytes
+from hilum.radiograph import DECODER_DIGEST, RadiographError, decode_radiograph
 from training.data.parallel import map_in_processes
 from training.data.store import CacheError, Transaction, transact
 from training.errors import DataSetError

@@ -106,17 +106,17 @@ class DataSet:
         return rows
 
     def _check_classes(self, values: pd.Series, classes: tuple[str, ...], column: str, split: str) -> None:
-        """Refuse a split without images, and a training split without images of some class."""
+        """Refuse a split without images, and one that training needs without images of some class."""
         if values.empty:
             raise DataSetError(
                 f"{self.folder} has no image for this model in split {split}: expected rows with "
                 f"split={split} and {column} one of {', '.join(classes)}. Add them to {METADATA}."
             )
         missing = [name for name in classes if not (values == name).any()]
-        if split == "train" and missing:
+        if split != "test" and missing:
             raise DataSetError(
-                f"{self.folder} has no image of class {' or '.join(missing)} in split train (column "
-                f"{column}). A network cannot learn a class it never sees: add such rows to {METADATA}."
+                f"{self.folder} has no image of class {' or '.join(missing)} in split {split} (column "
+                f"{column}). Training needs every class, validation too: add such rows to {METADATA}."
             )
 
 

@@ -31,13 +31,14 @@ def complete_training(
     decided = decide(job.model, decision, probabilities)
     predictions = Predictions(table.labels, table.targets, probabilities, decided, table.frame)
     evaluation = evaluate(predictions)
-    log_evaluation(trained.run_id, "val", evaluation, predictions)
+    log_evaluation(trained.run_id, "val", evaluation, predictions, job.data.digest())
     history = tracking.metric_history(
         trained.run_id, ("train_loss", "val_loss", "val_auroc", "learning_rate")
     )
     tracking.log_figure(trained.run_id, training_curves_figure(history), "training_curves.png")
     tracking.set_tags(trained.run_id, decision | {tracking.COMPLETE_TAG: "true"})
-    shutil.rmtree(job.folder(home))
+    finished = job.folder(home).rename(job.folder(home).with_suffix(".finished"))
+    shutil.rmtree(finished)  # renamed first: a kill in between leaves nothing to go on from
     return evaluation
 
 
@@ -59,12 +60,14 @@ def evaluate_network(
     return evaluate(predictions, n_bootstrap=n_bootstrap), predictions
 
 
-def log_evaluation(run_id: str, split: str, evaluation: Evaluation, predictions: Predictions) -> None:
+def log_evaluation(
+    run_id: str, split: str, evaluation: Evaluation, predictions: Predictions, data_digest: str
+) -> None:
     """Log an evaluation's record, table and figures to a run, and its headline as a metric."""
     tracking.log_results(
         run_id,
         f"evaluation/{split}",
-        record=evaluation.as_dict(),
+        record={"data_digest": data_digest, "split": split, **evaluation.as_dict()},
         table=evaluation_frame(evaluation),
         figures=figures(evaluation, predictions),
     )

@@ -11,7 +11,7 @@ from torch import nn
 
 from hilum.contract import CLASSIFIER, FILTER, MODELS, RADIOGRAPH
 from hilum.errors import HilumError
-from hilum.files import sha256_file, write_atomic
+from hilum.files import write_atomic
 from training.export.row_gate import BATCH, ROW_PREFIX, ROWS, add_row_gate
 from training.export.served import ServedClassifier, ServedFilter
 
@@ -26,7 +26,6 @@ class ExportedModel:
     model: str
     """`xray_filter` or `xray_classifier`."""
     path: Path
-    sha256: str
     map_size: tuple[int, int] | None
     """(h, w) of the activation map; None for the filter."""
     embedding_size: int | None
@@ -63,7 +62,6 @@ def export_onnx(
     return ExportedModel(
         model=name,
         path=path,
-        sha256=sha256_file(path),
         map_size=(height_width[0], height_width[1]) if height_width else None,
         embedding_size=embedding[1] if embedding else None,
     )

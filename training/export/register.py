@@ -75,7 +75,7 @@ def export_and_register(run: Run, data: DataSet, cache: RadiographCache, registr
 
 def _facts(exported: ExportedModel) -> dict[str, str]:
     """Return what releases and configurations must know of the file, as tags."""
-    facts = {"hilum.sha256": exported.sha256, "hilum.parity": "passed", "hilum.opset": str(OPSET)}
+    facts = {"hilum.parity": "passed", "hilum.opset": str(OPSET)}
     if exported.map_size and exported.embedding_size:
         facts["hilum.map_size"] = "x".join(map(str, exported.map_size))
         facts["hilum.embedding_size"] = str(exported.embedding_size)

@@ -46,7 +46,7 @@ class PinnedNetwork(Section):
     data_digest: str
     """Digest of the data set that it was trained on."""
     git_revision: str
-    """Revision of the code that exported it."""
+    """Revision of the code that trained it."""
 
 
 class Release(Section):

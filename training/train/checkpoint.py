@@ -1,9 +1,13 @@
 """A trained network in a folder: its weights, and everything needed to build it again."""
 
 import json
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import torch
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+from typing_extensions import override
 
 from hilum.files import write_atomic
 from training.errors import WeightsError
@@ -14,11 +18,29 @@ WEIGHTS = "network.pt"
 DESCRIPTION = "network.json"
 
 
+def serialized(state: Any) -> bytes:
+    """Return what `torch.save` would write to a file."""
+    stream = BytesIO()
+    torch.save(state, stream)
+    return stream.getvalue()
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Lightning's checkpoint files, each whole or absent: a full disk leaves the one before."""
+
+    @override
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Write a checkpoint by one rename."""
+        write_atomic(Path(path), serialized(checkpoint))
+
+
 def save_network(network: RadiographNetwork, folder: Path) -> None:
     """Write the weights (CPU tensors) and the description of a network into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    torch.save(state, folder / WEIGHTS)
+    write_atomic(folder / WEIGHTS, serialized(state))
     description = {"backbone": network.config.model_dump(), "labels": list(network.labels)}
     write_atomic(folder / DESCRIPTION, json.dumps(description, indent=2).encode())
 

@@ -23,16 +23,18 @@ from lightning.pytorch.callbacks import (
 from torch.utils.data import DataLoader
 
 from hilum.console import stderr
+from hilum.errors import UsageError
 from hilum.files import sha256_bytes, write_atomic
 from hilum.radiograph import DECODER_DIGEST
 from training import tracking
 from training.data.cache import RadiographCache
 from training.data.metadata import DataSet
 from training.data.samples import RadiographSamples, SampleTable, build_samples
+from training.errors import DataSetError
 from training.models.network import RadiographNetwork
 from training.train.augmentation import build_augmentation
 from training.train.callbacks import BudgetSchedule, EpochLog, weight_averaging
-from training.train.checkpoint import load_network, save_network
+from training.train.checkpoint import WholeCheckpoints, load_network, save_network
 from training.train.module import TrainingModule
 from training.train.recipe import NetworkRecipe
 
@@ -61,7 +63,8 @@ class TrainingJob:
     def key(self) -> str:
         """Return a digest of all that shapes the result: it names the folder to go on from."""
         parts = (self.model, self.recipe.model_dump(mode="json"), self.data.digest(), DECODER_DIGEST)
-        return sha256_bytes(json.dumps([*parts, self.seed, self.max_minutes]).encode())[:16]
+        rest = (self.seed, self.max_minutes, tracking.address())
+        return sha256_bytes(json.dumps([*parts, *rest]).encode())[:16]
 
     def folder(self, home: Path) -> Path:
         """Return the folder of this job's checkpoints; it exists only until the job is complete."""
@@ -93,11 +96,10 @@ def train_network(job: TrainingJob, cache: RadiographCache, home: Path) -> Train
     folder = job.folder(home)
     run_file = folder / "run.json"
     run_id = json.loads(run_file.read_text())["run_id"] if run_file.exists() else None
-    if run_id and not tracking.run_exists(run_id):
-        shutil.rmtree(
-            folder
-        )  # another MLflow store, or the run was deleted: its checkpoints belong to nobody
-        run_id = None
+    resumed = run_id is not None and tracking.run_exists(run_id)
+    if folder.exists() and not resumed:
+        shutil.rmtree(folder)  # the run was deleted: its checkpoints belong to nobody
+    _check_possible(job, training)
     network = RadiographNetwork(job.recipe.backbone, training.labels, weights=job.recipe.weights)
     tags = {
         "hilum.model": job.model,
@@ -106,10 +108,11 @@ def train_network(job: TrainingJob, cache: RadiographCache, home: Path) -> Train
         "hilum.decoder_digest": DECODER_DIGEST,
     }
     with tracking.training_run(
-        job.model, job.recipe_name, tags | tracking.environment_tags(), run_id
+        job.model, job.recipe_name, tags | tracking.environment_tags(), run_id if resumed else None
     ) as run_id:
         write_atomic(run_file, json.dumps({"run_id": run_id}).encode())
-        tracking.log_params(_parameters(job, training, validation))
+        if not resumed:
+            tracking.log_params(_parameters(job, training, validation))
         tracking.log_text(
             run_id, yaml.safe_dump(job.recipe.model_dump(mode="json"), sort_keys=False), "recipe.yaml"
         )
@@ -180,6 +183,7 @@ def _trainer(job: TrainingJob, folder: Path) -> pl.Trainer:
             monitor=recipe.select_by,
             mode="max" if recipe.select_by == "val_auroc" else "min",
             save_last=True,
+            save_on_train_epoch_end=True,  # after the epoch is logged, so that no resumed run has a hole
             enable_version_counter=False,
         ),
     ]
@@ -195,12 +199,25 @@ def _trainer(job: TrainingJob, folder: Path) -> pl.Trainer:
         max_epochs=recipe.budget.epochs,
         precision="bf16-mixed" if bf16_helps(job.device) else "32-true",
         callbacks=callbacks,
+        plugins=[WholeCheckpoints()],
         logger=False,
         num_sanity_val_steps=0,
         enable_model_summary=False,
         enable_progress_bar=stderr.is_terminal,
         default_root_dir=folder,
     )
+
+
+def _check_possible(job: TrainingJob, training: SampleTable) -> None:
+    """Refuse a job that could not make one step, before its run is opened."""
+    n = sum(training.repeated(job.recipe.repeats).class_counts())
+    if n < job.recipe.batch_size:
+        raise DataSetError(
+            f"{job.data.folder} has {n} training images for {job.model}, fewer than one batch of "
+            f"{job.recipe.batch_size}. Add images, or lower batch_size in the recipe."
+        )
+    if job.device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: torch sees no GPU here. Give --device cpu, or auto.")
 
 
 def bf16_helps(device: str) -> bool:

@@ -12,17 +12,16 @@ from training.data.cache import RadiographCache
 from training.data.samples import RadiographSamples, SampleTable
 from training.models.network import RadiographNetwork
 
+BATCH_SIZE = 32
+"""Images per forward pass."""
+
 
 def predict_probabilities(
-    network: RadiographNetwork,
-    table: SampleTable,
-    cache: RadiographCache,
-    *,
-    device: str = "cpu",
-    batch_size: int = 32,
+    network: RadiographNetwork, table: SampleTable, cache: RadiographCache
 ) -> NDArray[np.float64]:
-    """Return (N, K) probabilities of the table's samples, in its order, in full precision."""
-    loader: DataLoader[Any] = DataLoader(RadiographSamples(table, cache), batch_size=batch_size)
+    """Return (N, K) probabilities of the table's samples, in its order; on a GPU where there is one."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    loader: DataLoader[Any] = DataLoader(RadiographSamples(table, cache), batch_size=BATCH_SIZE)
     network = network.to(device).eval()
     rows: list[NDArray[np.float64]] = []
     with torch.inference_mode():
