@@ -39,6 +39,18 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     fsync_folder(path.parent)
 
 
+def write_once(path: Path, data: bytes, *, mode: int) -> None:
+    """Write `data` to `path` unless it exists; of two writers at once one wins, and nothing is torn."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    write_atomic(draft, data, mode=mode)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
 def fsync_folder(folder: Path) -> None:
     """Make renames inside `folder` survive a power loss."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -18,7 +18,7 @@ from pydantic_settings import (
 from typing_extensions import override
 
 from hilum.errors import UsageError
-from hilum.files import write_atomic
+from hilum.files import write_once
 
 ADMIN_KEY_NAME = "hilum-admin"
 """The header that carries the admin key; on gRPC it is prefixed by `triton-grpc-protocol-`."""
@@ -86,7 +86,7 @@ class Settings(BaseSettings):
             return self.admin_key.get_secret_value()
         path = self.home / "admin-key"
         if not path.exists():
-            write_atomic(path, secrets.token_urlsafe(32).encode(), mode=0o600)
+            write_once(path, secrets.token_urlsafe(32).encode(), mode=0o600)
         return path.read_text().strip()
 
 

@@ -69,11 +69,12 @@ class Stack:
         configuration = self._supervisor.render([service.name for service in self.services], addresses)
         log_starts = {service.name: self._log_size(service) for service in self.services}
         if not self.is_running():
+            is_ours = self._start_supervisor(configuration)
             try:
-                self._start_supervisor(configuration)
                 yield from self._wait_ready(log_starts)
             except BaseException:
-                self.stop()
+                if is_ours:
+                    self.stop()
                 raise
         elif self._supervisor.configuration.read_text() != configuration:
             raise UsageError(
@@ -116,19 +117,25 @@ class Stack:
             for process in (processes.get(service.name),)
         ]
 
-    def _start_supervisor(self, configuration: str) -> None:
+    def _start_supervisor(self, configuration: str) -> bool:
+        """Start the supervisor; return False where another `up` has just done so."""
         find_triton()
         find_libpython()
         self._home.mkdir(parents=True, exist_ok=True)
         with (self._home / "stack.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # of two that start at once, one does
             if self.is_running():
-                return
+                return False
             end_marked(self._home)  # what a killed supervisor left still holds the ports
             for service in self.services:
                 for port in service.ports:
                     port.check_free()
-            self._supervisor.start(configuration)
+            try:
+                self._supervisor.start(configuration)
+            except BaseException:
+                self.stop()
+                raise
+            return True
 
     def _revive(self) -> None:
         """Start again what supervisor has given up."""

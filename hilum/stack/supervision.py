@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import xmlrpc.client
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ from hilum.stack.marked import MARK, mark
 
 MAX_SOCKET_PATH = 95
 """Longest path of the socket, in bytes: Linux takes 107, and supervisor appends up to 12."""
+
+START_TIMEOUT_S = 60.0
+"""Longest wait for the supervisor to answer, in seconds; it takes half a second."""
 
 GIVEN_UP_STATES = ("EXITED", "FATAL", "STOPPED")
 """Supervisor's names for a process that it does not start again by itself."""
@@ -113,13 +117,16 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        deadline = time.monotonic() + START_TIMEOUT_S
         while not self.is_running():
             try:
-                status = process.wait(timeout=0.05)
+                outcome = f"ended with status {process.wait(timeout=0.05)}"
             except subprocess.TimeoutExpired:
-                continue
+                if time.monotonic() < deadline:
+                    continue
+                outcome = f"did not answer within {START_TIMEOUT_S:.0f} s"
             raise HilumError(
-                f"The supervisor ended with status {status}: {output.read_text().strip()}. "
+                f"The supervisor {outcome}: {output.read_text().strip()}. "
                 f"Mend what it says and run `hilum up` again."
             )
 

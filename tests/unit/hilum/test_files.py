@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hilum.files import sha256_bytes, sha256_file, write_atomic
+from hilum.files import sha256_bytes, sha256_file, write_atomic, write_once
 
 
 @contextmanager
@@ -35,6 +35,14 @@ def test_a_full_disk_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:
         write_atomic(path, b"n" * 10_000)
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
+
+
+def test_of_two_writers_the_first_wins(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    write_once(path, b"first", mode=0o600)
+    write_once(path, b"second", mode=0o600)
+    assert path.read_bytes() == b"first"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["key"]
 
 
 def test_digests_are_those_of_sha256sum(tmp_path: Path) -> None:
