@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -194,3 +195,25 @@ def test_weights_that_cannot_be_downloaded_say_how_to_get_them(
     )
     assert status == 2
     assert "found no file nowhere.pt" in stderr
+
+
+def test_a_full_disk_is_said_and_leaves_no_half_checkpoint(
+    trained: dict[str, Any], data: Path, home: Path, mlflow_server: str
+) -> None:
+    """The kernel ends every file at 1 MB, as a full disk would: a checkpoint is larger."""
+    command = ("train", "classifier", "--data", data, "--recipe", RECIPE, "--seed", "7", "--json")
+
+    def end_files_early() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6))
+
+    process = hilum(*command, home=home, uri=mlflow_server, preexec_fn=end_files_early)
+    _, stderr = process.communicate(timeout=300)
+    assert process.returncode == 1, stderr
+    assert "File too large" in stderr
+    assert "Traceback" not in stderr
+    assert not list(home.glob("training/*/*.ckpt"))
+
+    status, stdout, stderr = run(*command, home=home, uri=mlflow_server)
+    assert status == 0, stderr
+    steps = mlflow.MlflowClient(mlflow_server).get_metric_history(json.loads(stdout)["run_id"], "val_loss")
+    assert len({metric.step for metric in steps}) == 3
