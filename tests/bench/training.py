@@ -5,6 +5,7 @@ steps over a batch that is ready in memory. Network, precision, memory format, b
 optimizer are the same.
 """
 
+import logging
 import tempfile
 import time
 from pathlib import Path
@@ -56,6 +57,7 @@ class StepClock(Callback):
 
 def compare_training() -> list[Measurement]:
     """Compare images per second of the recipe's classifier at full image size on the CPU."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     recipe = load_recipe("icapuc_scratch").network(CLASSIFIER)
     recipe = recipe.model_copy(update={"budget": recipe.budget.model_copy(update={"small_first": ()})})
     with tempfile.TemporaryDirectory(prefix="hilum-bench-") as folder:
