@@ -37,6 +37,13 @@ PREVIOUS = "previous"
 SHA256_TAG = "hilum.sha256"
 """SHA-256 of a network's ONNX file, as it is downloaded."""
 
+RUN_ID_TAG = "hilum.run_id"
+PARITY_TAG = "hilum.parity"
+OPSET_TAG = "hilum.opset"
+MAP_SIZE_TAG = "hilum.map_size"
+EMBEDDING_SIZE_TAG = "hilum.embedding_size"
+"""What an export says of the network it registers."""
+
 RELEASE_FOLDER = "release"
 """Artifact folder of a release's run."""
 

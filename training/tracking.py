@@ -30,6 +30,13 @@ CHECKPOINT = "checkpoint"
 COMPLETE_TAG = "hilum.complete"
 """Set last on a training run: without it the run was cut short, and no later stage takes it for whole."""
 
+MODEL_TAG = "hilum.model"
+RECIPE_TAG = "hilum.recipe"
+DATA_DIGEST_TAG = "hilum.data_digest"
+DECODER_DIGEST_TAG = "hilum.decoder_digest"
+GIT_REVISION_TAG = "hilum.git_revision"
+"""What a training run says of itself, and a registered version carries on."""
+
 REMEDY = "Start it with `hilum up --detach`, or set HILUM_MLFLOW_URI."
 
 
@@ -108,7 +115,7 @@ def environment_tags() -> dict[str, str]:
     """Return what a result depends on besides data and recipe: code revision and versions."""
     packages = ("hilum", "torch", "timm", "lightning", "numpy", "pillow", "mlflow")
     tags = {f"hilum.version.{package}": version(package) for package in packages}
-    return tags | {"hilum.version.python": platform.python_version(), "hilum.git_revision": git_revision()}
+    return tags | {"hilum.version.python": platform.python_version(), GIT_REVISION_TAG: git_revision()}
 
 
 def git_revision() -> str:
@@ -224,7 +231,7 @@ def find_run(model: str, run_id: str | None) -> Run:
         run = _fetch_run(run_id)
         if run is None:
             raise UnknownVersionError(f"MLflow has no run {run_id}. {advice}")
-        if run.data.tags.get("hilum.model") != model:
+        if run.data.tags.get(MODEL_TAG) != model:
             raise UnknownVersionError(f"Run {run_id} did not train {model}. {advice}")
         if COMPLETE_TAG not in run.data.tags:
             raise UnknownVersionError(f"Run {run_id} did not finish; run the same `hilum train` to go on.")

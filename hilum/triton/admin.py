@@ -26,6 +26,11 @@ class ModelState:
     """Why it is not ready; empty otherwise."""
 
 
+def admin_headers(admin_key: str) -> dict[str, str]:
+    """Return the headers that a restricted gRPC call must carry."""
+    return {f"triton-grpc-protocol-{ADMIN_KEY_NAME}": admin_key}
+
+
 def fetch_model_states(grpc_address: str, admin_key: str) -> list[ModelState]:
     """Return the server's repository index.
 
@@ -35,7 +40,7 @@ def fetch_model_states(grpc_address: str, admin_key: str) -> list[ModelState]:
     with grpcclient.InferenceServerClient(grpc_address) as client:
         try:
             index = client.get_model_repository_index(
-                headers={f"triton-grpc-protocol-{ADMIN_KEY_NAME}": admin_key}, client_timeout=TIMEOUT_S
+                headers=admin_headers(admin_key), client_timeout=TIMEOUT_S
             )
         except InferenceServerException as error:
             raise ServiceUnreachableError(

@@ -7,10 +7,11 @@ from pathlib import Path
 from training import tracking
 from training.data.cache import RadiographCache
 from training.data.metadata import DataSet
-from training.data.samples import build_samples
+from training.data.samples import SampleTable, build_samples
 from training.evaluate.decisions import choose_decision, decide
 from training.evaluate.evaluation import Evaluation, evaluate
 from training.evaluate.figures import figures, training_curves_figure
+from training.evaluate.metrics import Floats
 from training.evaluate.predictions import Predictions
 from training.evaluate.tables import evaluation_frame
 from training.models.network import RadiographNetwork
@@ -25,11 +26,10 @@ def complete_training(
 
     The job's checkpoints are deleted last: until then the same command goes on from them.
     """
-    table = build_samples(job.data, cache, job.model, "val")
+    table = trained.validation
     probabilities = predict_probabilities(trained.network, table, cache)
     decision = choose_decision(job.model, table.targets, probabilities)
-    decided = decide(job.model, decision, probabilities)
-    predictions = Predictions(table.labels, table.targets, probabilities, decided, table.frame)
+    predictions = _decided(job.model, decision, table, probabilities)
     evaluation = evaluate(predictions)
     log_evaluation(trained.run_id, "val", evaluation, predictions, job.data.digest())
     history = tracking.metric_history(
@@ -54,10 +54,16 @@ def evaluate_network(
 ) -> tuple[Evaluation, Predictions]:
     """Return the evaluation of a network with its decision rule on one split of a data set."""
     table = build_samples(data, cache, model, split)
-    probabilities = predict_probabilities(network, table, cache)
-    decided = decide(model, decision, probabilities)
-    predictions = Predictions(table.labels, table.targets, probabilities, decided, table.frame)
+    predictions = _decided(model, decision, table, predict_probabilities(network, table, cache))
     return evaluate(predictions, n_bootstrap=n_bootstrap), predictions
+
+
+def _decided(
+    model: str, decision: Mapping[str, str], table: SampleTable, probabilities: Floats
+) -> Predictions:
+    """Return the predictions of a table's samples with what serving would decide from them."""
+    decided = decide(model, decision, probabilities)
+    return Predictions(table.labels, table.targets, probabilities, decided, table.frame)
 
 
 def log_evaluation(

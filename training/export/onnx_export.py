@@ -14,6 +14,7 @@ from hilum.errors import HilumError
 from hilum.files import write_atomic
 from training.export.row_gate import BATCH, ROW_PREFIX, ROWS, add_row_gate
 from training.export.served import ServedClassifier, ServedFilter
+from training.tracking import MODEL_TAG
 
 OPSET = 20
 """ONNX operator set: what both torch's exporter and Triton 24.10's ONNX Runtime speak natively."""
@@ -53,7 +54,7 @@ def export_onnx(
     else:
         model = add_row_gate(_trace(served, ROWS, [f"{ROW_PREFIX}{output}" for output in outputs], ROWS))
     model.graph.name = name
-    onnx.helper.set_model_props(model, {"hilum.model": name, **lineage})
+    onnx.helper.set_model_props(model, {MODEL_TAG: name, **lineage})
     onnx.checker.check_model(model, full_check=True)
     shapes = _check_contract(model, name)
     write_atomic(path, model.SerializeToString(deterministic=True))

@@ -18,17 +18,25 @@ from training.evaluate.decisions import OPERATING_POINT_TAG, THRESHOLD_TAG
 from training.export.onnx_export import OPSET, ExportedModel, export_onnx
 from training.export.parity import check_parity
 from training.export.served import ServedClassifier, ServedFilter
-from training.registry import RegisteredVersion, Registry
+from training.registry import (
+    EMBEDDING_SIZE_TAG,
+    MAP_SIZE_TAG,
+    OPSET_TAG,
+    PARITY_TAG,
+    RUN_ID_TAG,
+    RegisteredVersion,
+    Registry,
+)
 from training.train.checkpoint import load_network
 
 PARITY_IMAGES = 16
 """Real radiographs that parity is checked on."""
 
 LINEAGE = (
-    "hilum.recipe",
-    "hilum.data_digest",
-    "hilum.decoder_digest",
-    "hilum.git_revision",
+    tracking.RECIPE_TAG,
+    tracking.DATA_DIGEST_TAG,
+    tracking.DECODER_DIGEST_TAG,
+    tracking.GIT_REVISION_TAG,
     THRESHOLD_TAG,
     OPERATING_POINT_TAG,
 )
@@ -49,7 +57,7 @@ def export_and_register(run: Run, data: DataSet, cache: RadiographCache, registr
     Raises:
         ParityError: the exported file answers otherwise; nothing is registered.
     """
-    run_id, model = run.info.run_id, run.data.tags["hilum.model"]
+    run_id, model = run.info.run_id, run.data.tags[tracking.MODEL_TAG]
     with tracking.downloaded(run_id, tracking.CHECKPOINT) as checkpoint:
         network = load_network(checkpoint)
     served: ServedFilter | ServedClassifier
@@ -58,7 +66,7 @@ def export_and_register(run: Run, data: DataSet, cache: RadiographCache, registr
     else:
         served = ServedClassifier(network)
     served.eval()
-    lineage = {tag: run.data.tags[tag] for tag in LINEAGE if tag in run.data.tags} | {"hilum.run_id": run_id}
+    lineage = {tag: run.data.tags[tag] for tag in LINEAGE if tag in run.data.tags} | {RUN_ID_TAG: run_id}
     radiographs = _parity_radiographs(model, data, cache)
     with tempfile.TemporaryDirectory(prefix="hilum-") as folder:
         exported = export_onnx(served, Path(folder) / "model.onnx", lineage)
@@ -75,10 +83,10 @@ def export_and_register(run: Run, data: DataSet, cache: RadiographCache, registr
 
 def _facts(exported: ExportedModel) -> dict[str, str]:
     """Return what releases and configurations must know of the file, as tags."""
-    facts = {"hilum.parity": "passed", "hilum.opset": str(OPSET)}
+    facts = {PARITY_TAG: "passed", OPSET_TAG: str(OPSET)}
     if exported.map_size and exported.embedding_size:
-        facts["hilum.map_size"] = "x".join(map(str, exported.map_size))
-        facts["hilum.embedding_size"] = str(exported.embedding_size)
+        facts[MAP_SIZE_TAG] = "x".join(map(str, exported.map_size))
+        facts[EMBEDDING_SIZE_TAG] = str(exported.embedding_size)
     return facts
 
 

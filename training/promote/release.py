@@ -21,9 +21,19 @@ from hilum.operating_point import OperatingPoint
 from hilum.radiograph import DECODER_DIGEST
 from training.config import Section
 from training.errors import IntegrityError
+from training.evaluate.decisions import OPERATING_POINT_TAG, THRESHOLD_TAG
 from training.promote.golden import GoldenCase, answer, read_files, select_radiographs
-from training.registry import SHA256_TAG, RegisteredVersion, Registry
+from training.registry import (
+    EMBEDDING_SIZE_TAG,
+    MAP_SIZE_TAG,
+    PARITY_TAG,
+    RUN_ID_TAG,
+    SHA256_TAG,
+    RegisteredVersion,
+    Registry,
+)
 from training.repository.config_pbtxt import ServedRelease
+from training.tracking import DATA_DIGEST_TAG, DECODER_DIGEST_TAG, GIT_REVISION_TAG, RECIPE_TAG
 
 RELEASE_FILE = "release.json"
 
@@ -162,16 +172,16 @@ def create_release(
             filter_onnx=registry.download_onnx(screen_filter, Path(folder)),
             classifier_onnx=registry.download_onnx(classifier, Path(folder)),
         )
-    height, width = classifier.tag("hilum.map_size").split("x")
+    height, width = classifier.tag(MAP_SIZE_TAG).split("x")
     release = Release(
         filter=_pin(screen_filter),
         classifier=_pin(classifier),
         labels=LABELS,
-        thresholds=json.loads(classifier.tag("hilum.operating_point")),
-        filter_threshold=float(screen_filter.tag("hilum.threshold")),
+        thresholds=json.loads(classifier.tag(OPERATING_POINT_TAG)),
+        filter_threshold=float(screen_filter.tag(THRESHOLD_TAG)),
         decoder_digest=DECODER_DIGEST,
         map_size=(int(height), int(width)),
-        embedding_size=int(classifier.tag("hilum.embedding_size")),
+        embedding_size=int(classifier.tag(EMBEDDING_SIZE_TAG)),
         golden_cases=tuple(cases),
     )
     for existing in registry.versions(SCREENING):
@@ -232,15 +242,15 @@ def fetch_release(registry: Registry, number: int) -> StoredRelease:
 
 def _check_network(network: RegisteredVersion) -> None:
     """Raise where a network may not serve: unproven, or trained on what another decoder made."""
-    if network.tag("hilum.parity") != "passed":
+    if network.tag(PARITY_TAG) != "passed":
         raise UsageError(
             f"{network.name} version {network.number} has no proof that ONNX Runtime answers as PyTorch does "
-            f"(hilum.parity is {network.tag('hilum.parity')!r}). Export it again with `hilum export`."
+            f"({PARITY_TAG} is {network.tag(PARITY_TAG)!r}). Export it again with `hilum export`."
         )
-    if network.tag("hilum.decoder_digest") != DECODER_DIGEST:
+    if network.tag(DECODER_DIGEST_TAG) != DECODER_DIGEST:
         raise UsageError(
             f"{network.name} version {network.number} was made for another decoder "
-            f"({network.tag('hilum.decoder_digest')[:12]}) than this installation's ({DECODER_DIGEST[:12]}): "
+            f"({network.tag(DECODER_DIGEST_TAG)[:12]}) than this installation's ({DECODER_DIGEST[:12]}): "
             "it would see other pixels than it learnt from. Train and export it again."
         )
 
@@ -249,10 +259,10 @@ def _pin(network: RegisteredVersion) -> PinnedNetwork:
     return PinnedNetwork(
         version=network.number,
         sha256=network.tag(SHA256_TAG),
-        run_id=network.tag("hilum.run_id"),
-        recipe=network.tag("hilum.recipe"),
-        data_digest=network.tag("hilum.data_digest"),
-        git_revision=network.tag("hilum.git_revision"),
+        run_id=network.tag(RUN_ID_TAG),
+        recipe=network.tag(RECIPE_TAG),
+        data_digest=network.tag(DATA_DIGEST_TAG),
+        git_revision=network.tag(GIT_REVISION_TAG),
     )
 
 

@@ -11,8 +11,7 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 from tritonclient.utils import InferenceServerException
 
 from hilum.contract import ACCEPTED, IMAGE_BYTES, PROBABILITIES, SCREENING, VALID_PROBABILITY
-from hilum.settings import ADMIN_KEY_NAME
-from hilum.triton.admin import fetch_model_states
+from hilum.triton.admin import admin_headers, fetch_model_states
 from training.errors import RolloutError
 
 LOAD_TIMEOUT_S = 300.0
@@ -48,7 +47,7 @@ class TritonControl:
         """
         self.address = address
         self._admin_key = admin_key
-        self._headers = {f"triton-grpc-protocol-{ADMIN_KEY_NAME}": admin_key}
+        self._headers = admin_headers(admin_key)
         self._client = grpcclient.InferenceServerClient(address)
 
     def __enter__(self) -> "TritonControl":

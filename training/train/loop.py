@@ -79,6 +79,8 @@ class TrainedModel:
     """Its MLflow run."""
     network: RadiographNetwork
     """The best epoch's weights, on the CPU, in evaluation mode."""
+    validation: SampleTable
+    """The samples that chose that epoch."""
 
 
 def train_network(job: TrainingJob, cache: RadiographCache, home: Path) -> TrainedModel:
@@ -102,10 +104,10 @@ def train_network(job: TrainingJob, cache: RadiographCache, home: Path) -> Train
     _check_possible(job, training)
     network = RadiographNetwork(job.recipe.backbone, training.labels, weights=job.recipe.weights)
     tags = {
-        "hilum.model": job.model,
-        "hilum.recipe": job.recipe_name,
-        "hilum.data_digest": job.data.digest(),
-        "hilum.decoder_digest": DECODER_DIGEST,
+        tracking.MODEL_TAG: job.model,
+        tracking.RECIPE_TAG: job.recipe_name,
+        tracking.DATA_DIGEST_TAG: job.data.digest(),
+        tracking.DECODER_DIGEST_TAG: DECODER_DIGEST,
     }
     with tracking.training_run(
         job.model, job.recipe_name, tags | tracking.environment_tags(), run_id if resumed else None
@@ -119,7 +121,7 @@ def train_network(job: TrainingJob, cache: RadiographCache, home: Path) -> Train
         _fit(job, network, training, validation, cache, folder)
         save_network(network, folder / tracking.CHECKPOINT)
         tracking.log_artifacts(run_id, folder / tracking.CHECKPOINT, tracking.CHECKPOINT)
-        return TrainedModel(run_id, load_network(folder / tracking.CHECKPOINT))
+        return TrainedModel(run_id, load_network(folder / tracking.CHECKPOINT), validation)
 
 
 def _fit(
