@@ -84,7 +84,7 @@ _TURNS = {
 """How to turn a stored picture upright, by its EXIF orientation."""
 
 _REDUCING_GAP = 3.0
-"""How far whole-number averaging may go before the bicubic filter: Pillow's "almost as good as without"."""
+"""How far whole-number averaging may go before the bilinear filter: Pillow's "almost as good as without"."""
 
 
 def decode_radiograph(data: bytes) -> npt.NDArray[np.uint8]:
@@ -142,7 +142,7 @@ def _letterbox(picture: GrayPicture) -> npt.NDArray[np.uint8]:
     """Fit a gray picture into the middle of a black square, upright."""
     scale = RADIOGRAPH_SIZE_PX / max(picture.width, picture.height)
     size = round(picture.width * scale), round(picture.height * scale)
-    fitted = picture.image.resize(size, Image.Resampling.BICUBIC, reducing_gap=_REDUCING_GAP)
+    fitted = picture.image.resize(size, Image.Resampling.BILINEAR, reducing_gap=_REDUCING_GAP)
     if picture.orientation in _TURNS:
         fitted = fitted.transpose(_TURNS[picture.orientation])
     radiograph = np.zeros((1, RADIOGRAPH_SIZE_PX, RADIOGRAPH_SIZE_PX), np.uint8)

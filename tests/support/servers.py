@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,22 @@ def scrape(server: TritonServer) -> dict[str, float]:
         connection.close()
     own = (line.rsplit(" ", 1) for line in lines if line.startswith("hilum_"))
     return {name: float(value) for name, value in own}
+
+
+def scrape_until(server: TritonServer, **outcomes: float) -> dict[str, float]:
+    """Return a server's series once so many images of each outcome, and their decoding, are counted.
+
+    Models count a moment after they answer.
+    """
+    deadline = time.monotonic() + 5
+    while True:
+        series = scrape(server)
+        counted = {outcome: series[f'hilum_images_total{{outcome="{outcome}"}}'] for outcome in outcomes}
+        decoded = series["hilum_decode_duration_seconds_count"]
+        if counted == outcomes and decoded >= sum(outcomes.values()):
+            return series
+        assert time.monotonic() < deadline, series
+        time.sleep(0.02)
 
 
 def instances(pid: int, model: str) -> list[int]:

@@ -15,7 +15,15 @@ import triton_python_backend_utils as pb_utils
 
 from hilum.contract import IMAGE_BYTES, RADIOGRAPH
 from hilum.radiograph import REASONS, RadiographError, decode_radiograph
-from hilum.triton.metrics import DECODE_BUCKETS_S, DECODE_DURATION, IMAGES, UNDECODABLE, Counter, Histogram
+from hilum.triton.metrics import (
+    DECODE_BUCKETS_S,
+    DECODE_DURATION,
+    IMAGES,
+    UNDECODABLE,
+    Counter,
+    Histogram,
+    hand_on_the_rest,
+)
 
 INTERNAL_ERROR = "internal_error"
 """Reason of a failure that is the decoder's own."""
@@ -41,6 +49,10 @@ class TritonPythonModel:
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Decode each request's images; a request with one image refused is refused."""
         return [self._answer(request) for request in requests]
+
+    def finalize(self) -> None:
+        """Count what is not counted yet."""
+        hand_on_the_rest()
 
     def _answer(self, request: Any) -> Any:
         files = pb_utils.get_input_tensor_by_name(request, IMAGE_BYTES.name).as_numpy().reshape(-1)

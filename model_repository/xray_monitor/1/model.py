@@ -14,7 +14,7 @@ import triton_python_backend_utils as pb_utils
 from hilum.contract import ACCEPTED, LABELS, MODELS, MONITOR, PROBABILITIES
 from hilum.errors import UsageError
 from hilum.operating_point import OperatingPoint
-from hilum.triton.metrics import FINDINGS, IMAGES, Counter
+from hilum.triton.metrics import FINDINGS, IMAGES, Counter, hand_on_the_rest
 
 TENSORS = [tensor.name for tensor in MODELS[MONITOR].outputs]
 """Names of what goes in and comes out."""
@@ -37,6 +37,10 @@ class TritonPythonModel:
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Pass each request's tensors through, and count its images."""
         return [self._answer(request) for request in requests]
+
+    def finalize(self) -> None:
+        """Count what is not counted yet."""
+        hand_on_the_rest()
 
     def _answer(self, request: Any) -> Any:
         tensors = {name: pb_utils.get_input_tensor_by_name(request, name) for name in TENSORS}
