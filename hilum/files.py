@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -49,6 +50,12 @@ def write_once(path: Path, data: bytes, *, mode: int) -> None:
         pass
     finally:
         draft.unlink()
+
+
+def safe_name(stem: str) -> str:
+    """Return a file name of letters, digits, `.`, `_` and `-` that every file system takes."""
+    name = re.sub(r"[^\w.-]", "_", stem).lstrip(".")
+    return name.encode()[:120].decode(errors="ignore") or "image"
 
 
 def fsync_folder(folder: Path) -> None:

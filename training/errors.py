@@ -6,6 +6,7 @@ HilumError
 |   |-- RecipeError           a recipe is wrong
 |   |-- WeightsError          weights cannot be had, or belong to another architecture
 |   `-- UnknownVersionError   no such run, version, release or alias in the registry
+|-- DivergedError             a loss is no number any more
 |-- ParityError               exported and original outputs disagree
 |-- IntegrityError            a file's digest is not the one that was pinned
 |-- RepositoryError           a model repository that Triton would refuse or serve wrongly
@@ -29,6 +30,20 @@ class WeightsError(UsageError):
 
 class UnknownVersionError(UsageError):
     """No such run, version, release or alias in the registry."""
+
+
+class DivergedError(HilumError):
+    """Training ended because a loss is no finite number."""
+
+    def __init__(self, epoch: int, name: str, value: float) -> None:
+        super().__init__(
+            f"Training diverged: {name} is {value} after epoch {epoch}. The run is marked failed. "
+            "Lower optimizer.learning_rate in the recipe, or check the images with "
+            "`hilum data check`, and train again."
+        )
+        self.epoch = epoch
+        self.name = name
+        self.value = value
 
 
 class ParityError(HilumError):

@@ -3,6 +3,7 @@
 import logging
 import os
 import platform
+import signal
 import subprocess
 import tempfile
 import urllib.request
@@ -35,6 +36,7 @@ RECIPE_TAG = "hilum.recipe"
 DATA_DIGEST_TAG = "hilum.data_digest"
 DECODER_DIGEST_TAG = "hilum.decoder_digest"
 GIT_REVISION_TAG = "hilum.git_revision"
+CLASSES_TAG = "hilum.classes"
 """What a training run says of itself, and a registered version carries on."""
 
 REMEDY = "Start it with `hilum up --detach`, or set HILUM_MLFLOW_URI."
@@ -93,22 +95,35 @@ def mlflow_errors() -> Iterator[None]:
 def training_run(model: str, name: str, tags: Mapping[str, str], run_id: str | None) -> Iterator[str]:
     """Open a run of the experiment `model`, or go on with `run_id`, and yield its id.
 
-    System metrics are logged while it is open. The run ends as FINISHED, as KILLED when the user
-    interrupts it, and as FAILED on any other exception.
+    Inside another open run it becomes that one's child, in that one's experiment. System metrics are logged
+    while it is open. The run ends as FINISHED, as KILLED when the user interrupts it, and as FAILED on any
+    other exception.
     """
     with mlflow_errors():
-        mlflow.set_experiment(model)
-        run = mlflow.start_run(run_id=run_id, run_name=None if run_id else name, log_system_metrics=True)
+        if mlflow.active_run() is None:
+            mlflow.set_experiment(model)
+        run_name = None if run_id else name
+        run = mlflow.start_run(run_id=run_id, run_name=run_name, nested=True, log_system_metrics=True)
     try:
         with mlflow_errors():
             mlflow.set_tags(dict(tags))
         yield run.info.run_id
     except BaseException as error:
-        with suppress(MlflowException):  # the first error is the one to tell of
+        with suppress(MlflowException), _sigterm_ignored():  # the first error is the one to tell of
             mlflow.end_run("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
         raise
     with mlflow_errors():
         mlflow.end_run()
+
+
+@contextmanager
+def _sigterm_ignored() -> Iterator[None]:
+    """Let MLflow hear of a failure although torchrun, which has seen it too, asks this process to end."""
+    previous = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def environment_tags() -> dict[str, str]:
@@ -208,6 +223,29 @@ def run_exists(run_id: str) -> bool:
     return run is not None and run.info.lifecycle_stage == "active"
 
 
+def run_tags(run_id: str) -> dict[str, str]:
+    """Return the tags of a run; none where it is deleted or unknown."""
+    run = _fetch_run(run_id)
+    return dict(run.data.tags) if run is not None and run.info.lifecycle_stage == "active" else {}
+
+
+def find_complete(experiment: str, tags: Mapping[str, str]) -> str | None:
+    """Return the newest complete run of an experiment that has these tags, or None."""
+    wanted = dict(tags) | {COMPLETE_TAG: "true"}
+    client = mlflow.MlflowClient()
+    with mlflow_errors():
+        found = client.get_experiment_by_name(experiment)
+        if found is None:
+            return None
+        runs = client.search_runs(
+            [found.experiment_id],
+            filter_string=" and ".join(f"tags.`{key}` = '{value}'" for key, value in wanted.items()),
+            order_by=["attributes.start_time DESC"],
+            max_results=1,
+        )
+    return str(runs[0].info.run_id) if runs else None
+
+
 def _fetch_run(run_id: str) -> Run | None:
     """Return a run, or None where the server has none of this id."""
     with mlflow_errors():
@@ -251,6 +289,13 @@ def find_run(model: str, run_id: str | None) -> Run:
     if not runs:
         raise UnknownVersionError(f"MLflow has no complete training run of {model}. {advice}")
     return runs[0]
+
+
+def has_artifact(run_id: str, path: str) -> bool:
+    """Answer whether a run holds a file of this path."""
+    with mlflow_errors():
+        beside = mlflow.MlflowClient().list_artifacts(run_id, path.rpartition("/")[0] or None)
+    return any(file.path == path for file in beside)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from hilum.settings import settings
 from tests.bench.comparisons import Sizes
 from tests.bench.report import print_report
 
-BENCHES = ("serving", "training")
+BENCHES = ("serving", "training", "evaluation")
 
 
 @click.command()
@@ -39,7 +39,7 @@ BENCHES = ("serving", "training")
 def bench(
     benches: tuple[str, ...], repository: Path | None, images: Path | None, rounds: int, requests: int
 ) -> None:
-    """Measure serving and training side by side with a plain loop; all of it unless named."""
+    """Measure serving and training side by side with a plain loop, and evaluation; all of it unless named."""
     met = True
     if "serving" in (benches or BENCHES):
         from tests.bench.serving import compare_serving
@@ -55,6 +55,10 @@ def bench(
         from tests.bench.training import compare_training
 
         met &= print_report("training", compare_training())
+    if "evaluation" in (benches or BENCHES):
+        from tests.bench.evaluation import compare_evaluation
+
+        met &= print_report("evaluation", compare_evaluation())
     sys.exit(0 if met else 1)
 
 

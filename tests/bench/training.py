@@ -14,21 +14,21 @@ from statistics import median
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Callback, Timer
-from torch.utils.data import DataLoader
 from typing_extensions import override
 
 from hilum.contract import CLASSIFIER
 from tests.bench.report import Measurement
 from training.data.cache import RadiographCache
 from training.data.metadata import load_metadata
-from training.data.samples import RadiographSamples, SampleTable, build_samples
+from training.data.samples import SampleTable, build_samples
 from training.data.synthetic import draw_data_set
 from training.models.network import RadiographNetwork
-from training.train.augmentation import build_augmentation
 from training.train.callbacks import BudgetSchedule, weight_averaging
-from training.train.loop import bf16_helps
+from training.train.family import load_recipe
+from training.train.loaders import training_batches
 from training.train.module import TrainingModule
-from training.train.recipe import NetworkRecipe, load_recipe
+from training.train.recipe import NetworkRecipe
+from training.train.trainer import bf16_helps
 
 ROUNDS = 3
 STEPS = 10
@@ -90,10 +90,7 @@ def _hilum_rate(recipe: NetworkRecipe, table: SampleTable, cache: RadiographCach
     """Return images per second of Lightning's loop with everything that a recipe asks for."""
     network = RadiographNetwork(recipe.backbone, table.labels)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack this overload
-    transform = build_augmentation(recipe.augmentation, recipe.backbone.image_size_px)
-    loader = DataLoader(
-        RadiographSamples(table, cache, transform), recipe.batch_size, shuffle=True, drop_last=True
-    )
+    loader = training_batches(recipe, table, cache, seed=0, on_gpu=False)
     clock, timer = StepClock(), Timer()
     trainer = pl.Trainer(
         accelerator="cpu",
@@ -122,7 +119,7 @@ def _bare_rate(recipe: NetworkRecipe) -> float:
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack this overload
     optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.optimizer.learning_rate)
     loss = torch.nn.CrossEntropyLoss(label_smoothing=recipe.loss.label_smoothing)
-    size = recipe.backbone.image_size_px
+    size = recipe.backbone.radiograph_px
     images = torch.randint(0, 256, (recipe.batch_size, 1, size, size), dtype=torch.uint8)
     targets = torch.randint(0, 3, (recipe.batch_size,))
     network.train()

@@ -76,6 +76,7 @@ def test_a_run_holds_all_that_repeats_it(trained: dict[str, Any], mlflow_server:
     assert {"recipe.yaml", "checkpoint", "training_curves.png", "evaluation"} <= artifacts
     logged = {file.path for file in client.list_artifacts(trained["run_id"], "evaluation/val")}
     assert {"evaluation/val/confusion_matrix.png", "evaluation/val/table.csv"} <= logged
+    assert float(found.data.tags["hilum.temperature"]) > 0
     assert not list((home / "training").iterdir()), "checkpoints outlive a complete run"
 
 
@@ -96,7 +97,8 @@ def test_evaluate_logs_to_the_run_and_prints_intervals(
     assert "covid19" in stdout
     client = mlflow.MlflowClient(mlflow_server)
     logged = {file.path for file in client.list_artifacts(trained["run_id"], "evaluation/test")}
-    assert "evaluation/test/result.json" in logged
+    stored = ("result.json", "predictions.csv", "thresholds.csv", "embeddings.npz")
+    assert {f"evaluation/test/{name}" for name in stored} <= logged
 
 
 def test_export_registers_with_lineage_and_parity(
@@ -217,3 +219,26 @@ def test_a_full_disk_is_said_and_leaves_no_half_checkpoint(
     assert status == 0, stderr
     steps = mlflow.MlflowClient(mlflow_server).get_metric_history(json.loads(stdout)["run_id"], "val_loss")
     assert len({metric.step for metric in steps}) == 3
+
+
+def test_a_report_is_one_page_and_its_json(
+    trained: dict[str, Any], data: Path, home: Path, mlflow_server: str, tmp_path: Path
+) -> None:
+    page = tmp_path / "report.html"
+    command = ("report", "classifier", "--run", trained["run_id"], "--split", "val", "--bootstrap", "100")
+    status, stdout, stderr = run(
+        *command, "--data", data, "--out", page, "--json", home=home, uri=mlflow_server
+    )
+    assert status == 0, stderr
+    record = json.loads(stdout)
+    assert record["evaluation"]["n_images"] == trained["n_images"]
+    assert record["model_card"]["run_id"] == trained["run_id"]
+    assert {example["label"] for example in record["examples"]} == {"no_finding", "lung_opacity", "covid19"}
+    assert "Where it looked" in page.read_text()
+    client = mlflow.MlflowClient(mlflow_server)
+    logged = {file.path for file in client.list_artifacts(trained["run_id"], "report/val")}
+    assert logged == {"report/val/report.html", "report/val/report.json"}
+
+    status, _, stderr = run("report", "classifier", "--split", "train", home=home, uri=mlflow_server)
+    assert status == 2
+    assert "hilum evaluate classifier --data DIR --split train" in stderr

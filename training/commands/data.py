@@ -1,5 +1,6 @@
 """`hilum data`: check a data set, or draw a synthetic one."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,10 +8,14 @@ import click
 
 from hilum.console import emit_json, stderr, stdout
 from hilum.errors import HilumError
+from training.commands.import_data import import_data
 from training.commands.options import JSON
 
 if TYPE_CHECKING:
     from training.data.check import CheckReport
+
+SHOWN_WARNINGS = 20
+"""Near-duplicates listed for a person."""
 
 
 @click.group()
@@ -22,6 +27,9 @@ def data() -> None:
     """
 
 
+data.add_command(import_data)
+
+
 @data.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @JSON
@@ -31,12 +39,17 @@ def check(folder: Path, *, as_json: bool) -> None:
     Looks for wrong values and paths, missing and unreadable files, patients in two splits, and the
     same file in two splits. Every image is decoded, as serving does.
 
-    Exit status: 0 clean, 1 problems found, 2 no data set.
+    Warns of near-duplicates in two splits or of two patients (resized, re-encoded, re-windowed, marked,
+    slightly turned or cropped copies of one radiograph), nearest first, and says how well the source
+    alone predicts the label: a network may learn to recognise the source instead.
+
+    Exit status: 0 clean or only warnings, 1 problems found, 2 no data set.
 
     \b
     Examples:
       hilum data check ~/radiographs
       hilum data check ~/radiographs --json | jq '.problems[].message'
+      hilum data check ~/radiographs --json | jq -c '.near_duplicates[] | [.paths, .distance]'
     """
     from training.data.check import check_data_set
 
@@ -51,6 +64,13 @@ def check(folder: Path, *, as_json: bool) -> None:
                 "problems": [
                     {"kind": problem.kind, "path": problem.path, "message": problem.message}
                     for problem in report.problems
+                ],
+                "near_duplicates": [
+                    {"kind": pair.kind, **asdict(pair), "message": pair.message}
+                    for pair in report.near_duplicates
+                ],
+                "shortcuts": [
+                    {**asdict(shortcut), "is_high": shortcut.is_high} for shortcut in report.shortcuts
                 ],
             }
         )
@@ -112,9 +132,11 @@ def synth(folder: Path, *, patients: int, seed: int, as_json: bool) -> None:
 
 
 def _print_report(report: "CheckReport") -> None:
-    """Print the counts to stdout and the problems to stderr."""
+    """Print shortcuts, the high ones first, and counts to stdout; problems and near-duplicates to stderr."""
     from rich.table import Table
 
+    for shortcut in sorted(report.shortcuts, key=lambda shortcut: not shortcut.is_high):
+        stdout.print(f"{'WARNING  ' if shortcut.is_high else ''}{shortcut}", markup=False)
     title = f"{report.images} images of {report.patients} patients or single pictures"
     table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
     for column in report.counts.columns:
@@ -124,5 +146,11 @@ def _print_report(report: "CheckReport") -> None:
     stdout.print(table)
     for problem in report.problems:
         stderr.print(f"{problem.kind}: {problem.message}", markup=False)
+    for pair in report.near_duplicates[:SHOWN_WARNINGS]:
+        stderr.print(f"warning: {pair.kind}: {pair.message}", markup=False)
+    if len(report.near_duplicates) > SHOWN_WARNINGS:
+        more = len(report.near_duplicates) - SHOWN_WARNINGS
+        stderr.print(f"warning: and {more} more near-duplicates; --json lists all.", markup=False)
     if not report.problems:
-        stdout.print("No problems found.")
+        warnings = f" {len(report.near_duplicates)} warning(s)." if report.near_duplicates else ""
+        stdout.print(f"No problems found.{warnings}")

@@ -15,8 +15,8 @@ from training.commands.options import DATA, JSON, MODEL, RUN
 def export(network: str, folder: Path, run_id: str | None, as_json: bool) -> None:  # noqa: FBT001  click's flag
     """Export a trained NETWORK (`filter` or `classifier`) to ONNX, prove parity, register it in MLflow.
 
-    The file holds resizing, normalisation, threshold, row gate, activation map and embedding. It is
-    registered only if it answers as the torch network does on radiographs of --data's validation split.
+    The file holds resizing, normalisation, temperature, threshold, row gate, activation map and embedding.
+    It is registered only if it answers as the torch network does on radiographs of --data's validation split.
 
     \b
     Examples:

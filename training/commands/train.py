@@ -10,7 +10,7 @@ from training.commands.options import DATA, JSON, MODEL
 @click.command()
 @MODEL
 @DATA
-@click.option("--recipe", default="icapuc", show_default=True, help="A recipe's name, or a YAML file.")
+@click.option("--recipe", default="icapuc", show_default=True, help="FAMILY, FAMILY/VARIANT, or a YAML file.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs at most. Default: the recipe's.")
 @click.option("--max-minutes", type=click.FloatRange(min=0, min_open=True), help="End after so long.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
@@ -37,40 +37,52 @@ def train(
     """Train NETWORK (`filter` or `classifier`) and log it to MLflow as it goes.
 
     The best epoch is evaluated on the validation split, which also chooses its decision threshold.
-    A run that was cut short goes on where it was: give the same command again.
+    A run that was cut short goes on where it was: give the same command again. Under torchrun, as many
+    processes as it starts share each batch, on one GPU each, or on the CPU; the result is the same.
 
     \b
     Examples:
       hilum train filter --data DIR
       hilum train classifier --data DIR --recipe icapuc_scratch --max-minutes 15
       hilum train classifier --data DIR --weights densenet121.pt --device cuda
+      hilum train classifier --data DIR --recipe deepcovid/resnet18 --weights resnet18.pt
+      torchrun --nproc-per-node 4 -m hilum train classifier --data DIR --device cuda
     """
     from hilum.console import emit_json, stderr
     from hilum.settings import settings
     from training import tracking
     from training.data.cache import RadiographCache
     from training.data.metadata import load_metadata
+    from training.data.subset import draw_subset
     from training.evaluate.run import complete_training
+    from training.train.distributed import from_rank_zero, joined_processes, rank
+    from training.train.family import load_recipe
     from training.train.loop import TrainingJob, train_network
-    from training.train.recipe import load_recipe
 
     model = f"xray_{network}"
-    chosen = load_recipe(recipe)
-    resolved = chosen.network(model).resolved(epochs=epochs, weights=weights)
-    data = load_metadata(folder)
-    tracking.connect(settings().mlflow_address)
     home = settings().home
-    job = TrainingJob(
-        model=model,
-        recipe_name=chosen.name,
-        recipe=resolved,
-        data=data,
-        seed=seed,
-        max_minutes=max_minutes,
-        device=device,
-    )
-    cache = RadiographCache.open(home / "cache")
-    trained = train_network(job, cache, home)
+
+    def prepare() -> tuple[TrainingJob, RadiographCache]:
+        chosen = load_recipe(recipe)
+        resolved = chosen.network(model).resolved(epochs=epochs, weights=weights)
+        data = draw_subset(load_metadata(folder), resolved.subset)
+        tracking.connect(settings().mlflow_address)
+        job = TrainingJob(
+            model=model,
+            recipe_name=chosen.name,
+            recipe=resolved,
+            data=data,
+            seed=seed,
+            max_minutes=max_minutes,
+            device=device,
+        )
+        return job, RadiographCache.open(home / "cache")
+
+    with joined_processes(device):
+        job, cache = from_rank_zero(prepare)
+        trained = train_network(job, cache, home)
+        if rank() != 0:
+            return
     evaluation = complete_training(job, trained, cache, home)
     headline = evaluation.headline
     if as_json:

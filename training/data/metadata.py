@@ -6,7 +6,7 @@ Whether the images themselves can be read is left to `check.py` and to the decod
 import hashlib
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +31,12 @@ ALLOWED = {
     "split": SPLITS,
 }
 """The values that a column may hold; an empty finding keeps an image from the classifier."""
+
+Classes = Mapping[str, Sequence[str]]
+"""A classifier's classes in the order of its outputs, and the findings that each holds."""
+
+EACH: Classes = {label: (label,) for label in LABELS}
+"""The contract's classes: each finding is its own."""
 
 _SHOWN_PROBLEMS = 5
 _SHOWN_PATIENTS = 3
@@ -69,40 +75,57 @@ class DataSet:
 
     @cached_property
     def _digest(self) -> str:
+        rows = self.frame[list(COLUMNS)].itertuples(index=False, name=None)
+        lines = [json.dumps([*row, content]) for row, content in zip(rows, self._contents, strict=True)]
+        return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+    @cached_property
+    def _contents(self) -> list[str]:
+        """The SHA-256 of every image, in the order of the rows."""
         paths = [self.folder / path for path in self.frame["path"]]
         try:
             with ThreadPoolExecutor() as pool:  # hashing releases the interpreter's lock
-                contents = list(pool.map(sha256_file, paths))
+                return list(pool.map(sha256_file, paths))
         except OSError as error:
             raise DataSetError(
                 f"{error.filename} stands in {self.folder / METADATA} but cannot be read: {error.strerror}. "
                 f"Run `hilum data check {self.folder}` for all such files."
             ) from error
-        rows = self.frame[list(COLUMNS)].itertuples(index=False, name=None)
-        lines = [json.dumps([*row, content]) for row, content in zip(rows, contents, strict=True)]
-        return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
-    def classifier_rows(self, split: str) -> pd.DataFrame:
+    def with_splits(self, splits: "pd.Series[str]") -> "DataSet":
+        """Return the same rows with another split each; images that were read once are not read again."""
+        divided = DataSet(self.folder, self.frame.assign(split=splits))
+        if "_contents" in self.__dict__:
+            divided.__dict__["_contents"] = self._contents
+        return divided
+
+    def classifier_rows(self, split: str, classes: Classes | None = None) -> pd.DataFrame:
         """Return the rows of a split that the classifier learns from: valid radiographs with a finding.
 
+        A column `label` names the class: the finding itself, or the one of `classes` that holds it;
+        a finding that no class holds is left out.
+
         Raises:
-            DataSetError: there is none, or in `train` a finding has none.
+            DataSetError: there is none, or in `train` or `val` a class has none.
         """
         frame = self.frame
+        held = {finding: name for name, findings in (classes or EACH).items() for finding in findings}
         rows = frame[
-            (frame["filter_label"] == "valid") & (frame["finding"] != "") & (frame["split"] == split)
+            (frame["filter_label"] == "valid") & frame["finding"].isin(list(held)) & (frame["split"] == split)
         ]
-        self._check_classes(rows["finding"], LABELS, "finding", split)
+        rows = rows.assign(label=rows["finding"].map(held))
+        self._check_classes(rows["label"], tuple(classes or EACH), "finding", split)
         return rows
 
     def filter_rows(self, split: str) -> pd.DataFrame:
-        """Return the rows of a split that the filter learns from: all of them.
+        """Return the rows of a split that the filter learns from: all of them, `label` being valid or not.
 
         Raises:
             DataSetError: there is none, or `train` lacks valid or non-valid images.
         """
         rows = self.frame[self.frame["split"] == split]
-        self._check_classes(rows["filter_label"], ALLOWED["filter_label"], "filter_label", split)
+        rows = rows.assign(label=rows["filter_label"])
+        self._check_classes(rows["label"], ALLOWED["filter_label"], "filter_label", split)
         return rows
 
     def _check_classes(self, values: pd.Series, classes: tuple[str, ...], column: str, split: str) -> None:

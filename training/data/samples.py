@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from hilum.contract import CLASSIFIER, FILTER, LABELS
+from hilum.contract import FILTER
 from training.data.cache import RadiographCache
-from training.data.metadata import DataSet
+from training.data.metadata import EACH, Classes, DataSet
 
 FILTER_LABELS = ("non_valid", "valid")
 """The filter's classes; `valid` is an upright frontal chest radiograph."""
@@ -22,11 +22,6 @@ ROTATED = "rotated_cxr"
 
 RANDOM_TURN = -1
 """A sample that is turned by one, two or three quarters, drawn anew each time."""
-
-
-def labels_of(model: str) -> tuple[str, ...]:
-    """Return the classes of `xray_filter` or `xray_classifier`, in the order of its outputs."""
-    return {FILTER: FILTER_LABELS, CLASSIFIER: LABELS}[model]
 
 
 @dataclass(frozen=True)
@@ -54,23 +49,26 @@ class SampleTable:
 
 
 def build_samples(
-    data: DataSet, cache: RadiographCache, model: str, split: str, *, random_turns: bool = False
+    data: DataSet,
+    cache: RadiographCache,
+    model: str,
+    split: str,
+    *,
+    classes: Classes | None = None,
+    random_turns: bool = False,
 ) -> SampleTable:
     """Decode what is not decoded yet and return the samples of one model and split.
 
-    The filter's samples are the stored images and one turned copy of each valid one (ICA-PUC, section
+    The classifier's are the stored images with a finding, by the contract's labels or by `classes`. The
+    filter's samples are the stored images and one turned copy of each valid one (ICA-PUC, section
     3.1). In training its turn is drawn anew each time (`random_turns`); elsewhere it follows from the
     image's content, so that every evaluation sees the same picture.
 
     Raises:
         DataSetError: a class has no image in the split, or an image cannot be decoded.
     """
-    if model == CLASSIFIER:
-        frame = data.classifier_rows(split).assign(turns=0)
-        frame["label"] = frame["finding"]
-    else:
-        frame = data.filter_rows(split).assign(turns=0)
-        frame["label"] = frame["filter_label"]
+    rows = data.filter_rows(split) if model == FILTER else data.classifier_rows(split, classes)
+    frame = rows.assign(turns=0)
     frame = frame.reset_index(drop=True)
     frame["digest"] = cache.ensure([data.folder / path for path in frame["path"]])
     if model == FILTER:
@@ -79,7 +77,7 @@ def build_samples(
         turned["kind"] = ROTATED
         turned["turns"] = RANDOM_TURN if random_turns else [1 + int(d[:8], 16) % 3 for d in turned["digest"]]
         frame = pd.concat([frame, turned], ignore_index=True)
-    return SampleTable(frame, labels_of(model))
+    return SampleTable(frame, FILTER_LABELS if model == FILTER else tuple(classes or EACH))
 
 
 class RadiographSamples(Dataset[tuple[Tensor, int]]):

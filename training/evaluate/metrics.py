@@ -8,6 +8,7 @@ Letters: N images, K classes, B rows of weights, G distinct scores.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +18,16 @@ from training.errors import DataSetError
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
+Weights = NDArray[Any]
+"""(B, N) float64 or int32, 0 or more: how often each image counts. Counts stay integers, which sum faster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """The images in descending order of one class's score, images of equal score in one run.
 
-    Every metric takes weights (B, N), 0 or more, in the order of the images as they were given, and is
-    NaN for a row whose weights leave out one of the two classes.
+    Every metric takes weights (B, N) in the order of the images as they were given, and is NaN for a row
+    whose weights leave out one of the two classes.
     """
 
     order: Integers
@@ -33,40 +36,62 @@ class Ranking:
     """(G,) rank at which each run of equal scores begins."""
     positive: Booleans
     """(N,) by rank: whether the image belongs to the class."""
+    negatives_above: Integers
+    """For each image of the class, highest score first: how many others score higher."""
+    negatives_down_to: Integers
+    """Likewise: how many others score as high or higher."""
+    last_tied: Integers
+    """Likewise: the place among the images of the class of the last that scores as high."""
 
     @classmethod
     def of(cls, scores: Floats, positive: Booleans) -> "Ranking":
         """Rank N images by (N,) scores, one or more and without NaN."""
         order = np.argsort(-scores, kind="stable")
-        descending = scores[order]
+        descending, ranked = scores[order], positive[order]
         run_starts = np.flatnonzero(np.r_[True, descending[1:] != descending[:-1]])
-        return cls(order, run_starts, positive[order])
+        ascending, own = -descending[~ranked], -descending[ranked]
+        return cls(
+            order,
+            run_starts,
+            ranked,
+            np.searchsorted(ascending, own, side="left"),
+            np.searchsorted(ascending, own, side="right"),
+            np.searchsorted(own, own, side="right") - 1,
+        )
 
-    def auroc(self, weights: Floats) -> Floats:
-        """Return (B,) areas under the ROC curve: P(positive scores above negative) + P(tie) / 2.
+    def areas(self, weights: Weights) -> tuple[Floats, Floats]:
+        """Return (B,) areas under the ROC curve and (B,) average precisions, which share most of the work.
 
         AUROC = sum_ij w_i w_j ([s_i > s_j] + [s_i = s_j] / 2) / (sum_i w_i sum_j w_j), i over the positive
-        and j over the negative images (Hanley and McNeil 1982, the Mann-Whitney form).
-        """
-        positives, negatives = self._run_weights(weights)
-        below = negatives.sum(axis=1, keepdims=True) - negatives.cumsum(axis=1)
-        pairs = positives.sum(axis=1) * negatives.sum(axis=1)
-        return _divide((positives * (below + negatives / 2)).sum(axis=1), pairs)
-
-    def average_precision(self, weights: Floats) -> Floats:
-        """Return (B,) average precisions.
+        and j over the negative images: P(positive scores above negative) + P(tie) / 2 (Hanley and McNeil
+        1982, the Mann-Whitney form).
 
         AP = sum_g (R_g - R_(g-1)) P_g over distinct scores, highest first, R_g and P_g being recall and
         precision of all images down to score g (Zhu 2004; no interpolation, as in scikit-learn).
         """
-        positives, negatives = self._run_weights(weights)
-        true_positives = positives.cumsum(axis=1)
-        reported = true_positives + negatives.cumsum(axis=1)
-        precisions = np.divide(true_positives, reported, out=np.zeros_like(reported), where=reported > 0)
-        area = _divide((positives * precisions).sum(axis=1), positives.sum(axis=1))
-        return np.where(negatives.sum(axis=1) > 0, area, np.nan)
+        positives = _columns(weights, self.order[self.positive])
+        negatives = _reached(_columns(weights, self.order[~self.positive]))
+        above = _columns(negatives, self.negatives_above)
+        down_to = _columns(negatives, self.negatives_down_to)
+        n_positive, n_negative = positives.sum(axis=1, dtype=np.float64), negatives[:, -1].astype(np.float64)
+        pairs = n_positive * n_negative
+        lost = np.einsum("bi,bi->b", positives, above, dtype=np.float64)
+        lost += np.einsum("bi,bi->b", positives, down_to, dtype=np.float64)
+        true_positives = _columns(_reached(positives)[:, 1:], self.last_tied)
+        reported = true_positives + down_to
+        precisions = np.divide(true_positives, reported, out=np.zeros(reported.shape), where=reported > 0)
+        area = divide(np.einsum("bi,bi->b", positives, precisions), n_positive)
+        return divide(pairs - lost / 2, pairs), np.where(n_negative > 0, area, np.nan)
 
-    def roc_curve(self, weights: Floats) -> tuple[Floats, Floats]:
+    def auroc(self, weights: Weights) -> Floats:
+        """Return the first of `areas`."""
+        return self.areas(weights)[0]
+
+    def average_precision(self, weights: Weights) -> Floats:
+        """Return the second of `areas`."""
+        return self.areas(weights)[1]
+
+    def roc_curve(self, weights: Weights) -> tuple[Floats, Floats]:
         """Return (B, G + 1) false positive rates, from 0 up to 1, and the sensitivities reached at them."""
         positives, negatives = self._run_weights(weights)
         rates, sensitivities = _cumulative_share(negatives), _cumulative_share(positives)
@@ -79,15 +104,15 @@ class Ranking:
         true_positives, false_positives = positives[0].cumsum(), negatives[0].cumsum()
         return true_positives / (true_positives + false_positives), _cumulative_share(positives)[0, 1:]
 
-    def _run_weights(self, weights: Floats) -> tuple[Floats, Floats]:
+    def _run_weights(self, weights: Weights) -> tuple[Floats, Floats]:
         """Return the positive and the negative weight (B, G) of each run."""
-        ranked = weights[:, self.order]
+        ranked = _columns(weights, self.order).astype(np.float64)
         positives = np.add.reduceat(ranked * self.positive, self.run_starts, axis=1)
         negatives = np.add.reduceat(ranked * ~self.positive, self.run_starts, axis=1)
         return positives, negatives
 
 
-def confusion_matrices(truth: Integers, decided: Integers, n_classes: int, weights: Floats) -> Floats:
+def confusion_matrices(truth: Integers, decided: Integers, n_classes: int, weights: Weights) -> Floats:
     """Return (B, K, K) weights of images by true class (row) and decided class (column).
 
     Args:
@@ -99,16 +124,6 @@ def confusion_matrices(truth: Integers, decided: Integers, n_classes: int, weigh
     cells = np.eye(n_classes * n_classes)[truth * n_classes + decided]
     matrices: Floats = (weights @ cells).reshape(-1, n_classes, n_classes)
     return matrices
-
-
-def balanced_accuracy(confusion: Floats) -> Floats:
-    """Return (B,) balanced accuracies of (B, K, K) confusion matrices: the mean sensitivity of the K classes.
-
-    (1 / K) sum_k C_kk / sum_j C_kj (Brodersen et al. 2010); NaN where a class has no weight.
-    """
-    sensitivities = _divide(np.diagonal(confusion, axis1=1, axis2=2), confusion.sum(axis=2))
-    means: Floats = sensitivities.mean(axis=1)
-    return means
 
 
 def youden_threshold(scores: NDArray[np.float32 | np.float64], positive: Booleans) -> float:
@@ -158,12 +173,25 @@ def youden_threshold(scores: NDArray[np.float32 | np.float64], positive: Boolean
     return float(middle if middle > lower[widest] else upper[widest])
 
 
-def _divide(numerator: Floats, denominator: Floats) -> Floats:
-    """Divide element by element; NaN where the denominator is 0."""
-    return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator > 0)
+def _columns(weights: Weights, columns: Integers) -> Weights:
+    """Return the named columns in that order; `take` is several times faster than indexing here."""
+    return np.take(weights, columns, axis=1, mode="clip")
+
+
+def _reached(weights: Weights) -> Weights:
+    """Return (B, n + 1) running sums of (B, n) weights, beginning at 0."""
+    sums = np.zeros((len(weights), weights.shape[1] + 1), dtype=weights.dtype)
+    np.cumsum(weights, axis=1, dtype=weights.dtype, out=sums[:, 1:])
+    return sums
+
+
+def divide(numerator: Weights, denominator: Weights) -> Floats:
+    """Divide element by element, in the shape of the numerator; NaN where the denominator is 0."""
+    out = np.full(np.shape(numerator), np.nan)
+    return np.divide(numerator, denominator, out=out, where=denominator > 0)
 
 
 def _cumulative_share(weights: Floats) -> Floats:
     """Return (B, G + 1) shares of each row's weight up to each run, beginning at 0."""
-    reached = np.pad(weights.cumsum(axis=1), ((0, 0), (1, 0)))
-    return _divide(reached, np.broadcast_to(reached[:, -1:], reached.shape))
+    reached = _reached(weights)
+    return divide(reached, np.broadcast_to(reached[:, -1:], reached.shape))

@@ -1,9 +1,13 @@
-"""What a network said about the labelled images of a split, checked: the input of every evaluation."""
+"""What a network said about labelled images, checked, stored and read: the input of every evaluation."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from hilum.errors import UsageError
 from training.errors import DataSetError
@@ -11,6 +15,11 @@ from training.evaluate.metrics import Floats, Integers
 
 FRAME_COLUMNS = ("path", "source", "patient_id", "kind")
 """Columns that the frame of `Predictions` must have."""
+
+SUBGROUP_COLUMNS = ("view", "sex", "age", "finding")
+"""Columns that tell more of an image, where a data set has them."""
+
+_PROBABILITY, _LOGIT = "prob_", "logit_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +35,11 @@ class Predictions:
     decided: Integers
     """(N,) class decided by the rule that serving uses, in [0, K)."""
     frame: pd.DataFrame
-    """N rows with the columns of `FRAME_COLUMNS`; others are ignored."""
+    """N rows with the columns of `FRAME_COLUMNS`, and any of `SUBGROUP_COLUMNS`; others are ignored."""
+    logits: Floats | None = None
+    """(N, K), before any temperature; None where only probabilities are known."""
+    embeddings: NDArray[np.float32] | None = None
+    """(N, D) pooled features; None where they are not needed."""
 
     def __post_init__(self) -> None:
         n, k = len(self.frame), len(self.labels)
@@ -42,6 +55,8 @@ class Predictions:
         self._check_classes("truth", self.truth)
         self._check_classes("decided", self.decided)
         self._check_probabilities()
+        for name, rows in (("logits", self.logits), ("embeddings", self.embeddings)):
+            self._check_rows(name, rows)
 
     def _check_frame(self) -> None:
         missing = [column for column in FRAME_COLUMNS if column not in self.frame]
@@ -78,6 +93,23 @@ class Predictions:
                 "Train the network again, or choose another checkpoint."
             )
 
+    def _check_rows(self, name: str, rows: NDArray[np.floating[Any]] | None) -> None:
+        """Refuse logits or embeddings that are not N rows, or not finite."""
+        if rows is None:
+            return
+        n, columns = len(self.frame), len(self.labels) if name == "logits" else "D"
+        if rows.ndim != 2 or len(rows) != n or columns not in ("D", rows.shape[1]):
+            raise UsageError(
+                f"`{name}` of {n} images must have the shape ({n}, {columns}), got {rows.shape}."
+            )
+        wrong = ~np.isfinite(rows).all(axis=1)
+        if wrong.any():
+            raise DataSetError(
+                f"The {name} of {int(wrong.sum())} of {n} images are NaN or infinite, first those of "
+                f"{self.frame['path'].iloc[int(np.argmax(wrong))]}. Train the network again, or choose "
+                "another checkpoint."
+            )
+
     @property
     def reported(self) -> tuple[int, ...]:
         """The classes that metrics are given for: the second of two, else all."""
@@ -87,5 +119,92 @@ class Predictions:
         """Return the predictions of the images where `rows` is true."""
         mask = rows.to_numpy()
         return Predictions(
-            self.labels, self.truth[mask], self.probabilities[mask], self.decided[mask], self.frame.loc[mask]
+            self.labels,
+            self.truth[mask],
+            self.probabilities[mask],
+            self.decided[mask],
+            self.frame.loc[mask],
+            None if self.logits is None else self.logits[mask],
+            None if self.embeddings is None else self.embeddings[mask],
         )
+
+
+def predictions_frame(predictions: Predictions) -> pd.DataFrame:
+    """Return predictions as a table, one row per image: what `predictions.csv` holds.
+
+    Columns: `FRAME_COLUMNS`, those of `SUBGROUP_COLUMNS` that are there, `label` (the true class), for each
+    class in order `prob_CLASS` and, where there are logits, `logit_CLASS`, and `decided`.
+    """
+    carried = [column for column in (*FRAME_COLUMNS, *SUBGROUP_COLUMNS) if column in predictions.frame]
+    names = np.array(predictions.labels)
+    columns = {column: predictions.frame[column].to_numpy() for column in carried}
+    columns["label"] = names[predictions.truth]
+    for prefix, numbers in ((_PROBABILITY, predictions.probabilities), (_LOGIT, predictions.logits)):
+        if numbers is not None:
+            columns |= {prefix + label: numbers[:, k] for k, label in enumerate(predictions.labels)}
+    return pd.DataFrame(columns | {"decided": names[predictions.decided]})
+
+
+def read_predictions(frame: pd.DataFrame) -> Predictions:
+    """Return the predictions that a table of `predictions_frame` holds.
+
+    Args:
+        frame: its columns, as text or numbers. Read it with `dtype=str, keep_default_na=False`, or patients
+            `01` and `1` become one.
+
+    Raises:
+        DataSetError: a column is missing, or a class, a probability or a logit is wrong.
+    """
+    labels = tuple(
+        str(column).removeprefix(_PROBABILITY) for column in frame if str(column).startswith(_PROBABILITY)
+    )
+    expected = ("label", "decided", *(_PROBABILITY + label for label in labels or ("CLASS",)))
+    missing = [column for column in expected if column not in frame]
+    if missing:
+        raise DataSetError(
+            f"This is no table of predictions: it lacks the column {', '.join(missing)}. Expected what "
+            "`hilum evaluate` stores as predictions.csv."
+        )
+    stored = [_LOGIT + label for label in labels]
+    told = [column for column in (*FRAME_COLUMNS, *SUBGROUP_COLUMNS, "label") if column in frame]
+    return Predictions(
+        labels,
+        _class_numbers(frame["label"], labels),
+        _numbers(frame, expected[2:]),
+        _class_numbers(frame["decided"], labels),
+        frame[told].astype(str),
+        _numbers(frame, stored) if set(stored) <= set(frame) else None,
+    )
+
+
+def load_predictions(path: Path) -> Predictions:
+    """Return the predictions of a `predictions.csv`, every number exactly as it was stored.
+
+    Raises:
+        DataSetError: the file is missing or no table of predictions.
+    """
+    try:
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise DataSetError(f"{path} cannot be read as a table of predictions: {error}.") from error
+    return read_predictions(frame)
+
+
+def _class_numbers(names: "pd.Series[str]", labels: tuple[str, ...]) -> Integers:
+    """Return (N,) the place of each class name."""
+    unknown = sorted(set(map(str, names)) - set(labels))
+    if unknown:
+        raise DataSetError(
+            f"The column {names.name} of the predictions holds {', '.join(unknown)}; expected one of "
+            f"{', '.join(labels)}, the classes that have probabilities."
+        )
+    places = {label: k for k, label in enumerate(labels)}
+    return np.array([places[str(name)] for name in names], dtype=np.int64)
+
+
+def _numbers(frame: pd.DataFrame, columns: Sequence[str]) -> Floats:
+    """Return the columns as (N, K) float64."""
+    try:
+        return frame[list(columns)].to_numpy().astype(np.float64)
+    except ValueError as error:
+        raise DataSetError(f"The columns {', '.join(columns)} must hold numbers: {error}.") from error

@@ -9,12 +9,18 @@ import pandas as pd
 from mlflow.entities import Run
 from numpy.typing import NDArray
 
-from hilum.contract import FILTER
+from hilum.contract import FILTER, LABELS
+from hilum.errors import UsageError
 from training import tracking
 from training.data.cache import RadiographCache
 from training.data.metadata import DataSet
 from training.data.samples import build_samples
-from training.evaluate.decisions import OPERATING_POINT_TAG, THRESHOLD_TAG
+from training.evaluate.decisions import (
+    OPERATING_POINT_TAG,
+    TEMPERATURE_TAG,
+    THRESHOLD_TAG,
+    temperature_of,
+)
 from training.export.onnx_export import OPSET, ExportedModel, export_onnx
 from training.export.parity import check_parity
 from training.export.served import ServedClassifier, ServedFilter
@@ -39,6 +45,7 @@ LINEAGE = (
     tracking.GIT_REVISION_TAG,
     THRESHOLD_TAG,
     OPERATING_POINT_TAG,
+    TEMPERATURE_TAG,
 )
 """Tags of the training run that the registered version carries on."""
 
@@ -55,16 +62,19 @@ def export_and_register(run: Run, data: DataSet, cache: RadiographCache, registr
     """Export a training run's network, check it against torch on real radiographs, and register it.
 
     Raises:
+        UsageError: its classes are not those that are served.
         ParityError: the exported file answers otherwise; nothing is registered.
     """
     run_id, model = run.info.run_id, run.data.tags[tracking.MODEL_TAG]
     with tracking.downloaded(run_id, tracking.CHECKPOINT) as checkpoint:
         network = load_network(checkpoint)
+    _check_labels(run_id, model, network.labels)
+    temperature = temperature_of(run.data.tags)
     served: ServedFilter | ServedClassifier
     if model == FILTER:
-        served = ServedFilter(network, float(run.data.tags[THRESHOLD_TAG]))
+        served = ServedFilter(network, float(run.data.tags[THRESHOLD_TAG]), temperature)
     else:
-        served = ServedClassifier(network)
+        served = ServedClassifier(network, temperature)
     served.eval()
     lineage = {tag: run.data.tags[tag] for tag in LINEAGE if tag in run.data.tags} | {RUN_ID_TAG: run_id}
     radiographs = _parity_radiographs(model, data, cache)
@@ -79,6 +89,15 @@ def export_and_register(run: Run, data: DataSet, cache: RadiographCache, registr
             model, exported.path, run_id=run_id, tags=lineage | _facts(exported), input_example=inputs
         )
     return Registration(version, parity)
+
+
+def _check_labels(run_id: str, model: str, labels: tuple[str, ...]) -> None:
+    """Refuse a classifier of other classes than the contract's: nobody could read its answers."""
+    if model != FILTER and labels != LABELS:
+        raise UsageError(
+            f"Run {run_id} trained a classifier of {', '.join(labels)}; served are {', '.join(LABELS)}. "
+            "It can be evaluated, but not exported: choose a run with these classes by --run."
+        )
 
 
 def _facts(exported: ExportedModel) -> dict[str, str]:

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from training.errors import WeightsError
 from training.models.backbones import BackboneConfig, build_backbone
+from training.models.head import Head, HeadConfig
+from training.models.preprocessing import equalize_histograms, fit_canvas
 
 
 class NetworkOutput(NamedTuple):
@@ -16,7 +17,7 @@ class NetworkOutput(NamedTuple):
     logits: Tensor
     """(N, K) float32."""
     activation_map: Tensor
-    """(N, K, h, w) float32: evidence for each class by position; its mean over h, w is the logit."""
+    """(N, K, h, w) float32: evidence for each class by position."""
     embedding: Tensor
     """(N, D) float32: the pooled feature map."""
 
@@ -24,34 +25,50 @@ class NetworkOutput(NamedTuple):
 class RadiographNetwork(nn.Module):
     """uint8 radiographs to logits, class activation maps and embeddings.
 
-    A 1x1 convolution turns the feature map into one map per class, whose global average is the logit.
-    Averaging commutes with the convolution, so this equals the pooled dense layer of ICA-PUC (arXiv
-    2009.01657, section 3.2) and its maps are the class activation maps of Zhou et al. (2016), eq. 2.
-    Not for clinical use.
+    A backbone under a head (see `training.models.head`); with the default head it equals the pooled
+    dense layer of ICA-PUC (arXiv 2009.01657, section 3.2). Not for clinical use.
     """
 
-    def __init__(self, config: BackboneConfig, labels: tuple[str, ...], *, weights: str = "none") -> None:
+    def __init__(
+        self,
+        config: BackboneConfig,
+        labels: tuple[str, ...],
+        head: HeadConfig | None = None,
+        *,
+        weights: str = "none",
+    ) -> None:
+        """Build the network.
+
+        Args:
+            config: the backbone, and what it is fed.
+            labels: names of the K classes, in the order of the logits.
+            head: the layers above the backbone; None for one linear layer.
+            weights: of the backbone at the start: `none`, `imagenet` or a file.
+        """
         super().__init__()
         self.config = config
         self.labels = labels
+        self.head_config = head or HeadConfig()
         self.backbone = build_backbone(config, weights)
-        self.head = nn.Conv2d(self.backbone.features, len(labels), kernel_size=1)
+        self.head = Head(self.head_config, self.backbone.features, len(labels))
 
     def preprocess(self, radiographs: Tensor, image_size_px: int | None = None) -> Tensor:
-        """Resize, scale to [0, 1], normalise and repeat channels: (N, 1, H, W) uint8 to float32."""
-        size = image_size_px or self.config.image_size_px
-        images = radiographs.float()
-        if images.shape[-1] != size:
-            images = functional.interpolate(images, (size, size), mode="bilinear", align_corners=False)
-        images = (images / 255 - self.config.mean) / self.config.std
+        """Equalise where configured, fit the canvas, scale to [0, 1], normalise, repeat channels.
+
+        (N, 1, S, S) uint8 to (N, channels, height, width) float32.
+        """
+        size = (image_size_px, image_size_px) if image_size_px else self.config.canvas_px
+        equalized = self.config.equalize_histogram
+        images = equalize_histograms(radiographs) if equalized else radiographs.float()
+        images = (fit_canvas(images, size) / 255 - self.config.mean) / self.config.std
         return images.expand(-1, self.config.channels, -1, -1)
 
     def forward(self, radiographs: Tensor, image_size_px: int | None = None) -> NetworkOutput:
-        """Return logits, activation maps and embeddings of (N, 1, H, W) uint8 radiographs."""
+        """Return logits, activation maps and embeddings of (N, 1, S, S) uint8 radiographs."""
         images = self.preprocess(radiographs, image_size_px).contiguous(memory_format=torch.channels_last)
         feature_map = self.backbone(images)
-        activation_map = self.head(feature_map)
-        return NetworkOutput(activation_map.mean(dim=(2, 3)), activation_map, feature_map.mean(dim=(2, 3)))
+        logits, activation_map = self.head(feature_map)
+        return NetworkOutput(logits, activation_map, feature_map.mean(dim=(2, 3)))
 
     def load_weights(self, state: dict[str, Tensor], origin: str) -> None:
         """Load a state dict saved from the same architecture.

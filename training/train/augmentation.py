@@ -30,6 +30,8 @@ class AugmentationConfig(Section):
     """Probability of blacking out the top, where letters are burnt in."""
     blur: float = Field(default=0.0, ge=0, le=1)
     """Probability of a Gaussian blur, so that sharpness does not tell the source."""
+    distortion: float = Field(default=0.0, ge=0, le=1)
+    """Probability of a small elastic distortion, by some 2 % of the side."""
 
 
 class OccludeTop(nn.Module):
@@ -58,6 +60,10 @@ def build_augmentation(config: AugmentationConfig, image_size_px: int) -> v2.Com
         steps.append(v2.RandomHorizontalFlip(config.horizontal_flip))
     if config.blur:
         steps.append(v2.RandomApply([v2.GaussianBlur(5, sigma=(0.3, 1.5))], config.blur))
+    if config.distortion:
+        # Pixels move by some 2 % of the side: alpha scales a field of noise that sigma smooths to a third.
+        elastic = v2.ElasticTransform(alpha=image_size_px / 5, sigma=image_size_px / 28)
+        steps.append(v2.RandomApply([elastic], config.distortion))
     if config.top_occlusion:
         steps.append(v2.RandomApply([OccludeTop()], config.top_occlusion))
     return v2.Compose(steps)

@@ -1,7 +1,7 @@
 """What happens around the steps: the budget drives the schedule, and each epoch is logged."""
 
-from collections.abc import Callable
-from math import cos, pi
+from collections.abc import Callable, Collection
+from math import cos, isfinite, pi
 from typing import Any
 
 import lightning.pytorch as pl
@@ -11,6 +11,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from hilum.console import stderr
+from training.errors import DivergedError
+from training.train.distributed import from_rank_zero, rank
+from training.train.loaders import derived_seed
 from training.train.module import TrainingModule
 from training.train.recipe import NetworkRecipe
 
@@ -30,8 +33,10 @@ class BudgetSchedule(Callback):
     def used(self, trainer: pl.Trainer) -> float:
         """Return the share of the budget that is used up, in [0, 1]."""
         by_steps = trainer.global_step / max(1.0, float(trainer.estimated_stepping_batches))
-        by_time = self._timer.time_elapsed() / self._max_seconds if self._max_seconds else 0.0
-        return min(1.0, max(by_steps, by_time))
+        if self._max_seconds is None:
+            return min(1.0, by_steps)
+        seconds = from_rank_zero(self._timer.time_elapsed)  # one clock for all: rates must not differ
+        return min(1.0, max(by_steps, seconds / self._max_seconds))
 
     @override
     def on_train_batch_start(
@@ -45,6 +50,18 @@ class BudgetSchedule(Callback):
             rate = self._recipe.optimizer.learning_rate * cosine_factor(used, self._recipe.schedule.warmup)
             for group in trainer.optimizers[0].param_groups:
                 group["lr"] = rate
+
+
+class EpochSeed(Callback):
+    """Seeds what a network draws, as for dropout, anew for each epoch: a resumed run draws the same."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    @override
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Seed torch for this epoch, each process with a seed of its own."""
+        torch.manual_seed(derived_seed(self._seed, trainer.current_epoch, rank()))
 
 
 def weight_averaging(decay: float) -> WeightAveraging:
@@ -63,12 +80,15 @@ def weight_averaging(decay: float) -> WeightAveraging:
     return WeightAveraging(avg_fn=average)
 
 
-def image_size_at(recipe: NetworkRecipe, used: float) -> int:
-    """Return the side in pixels of training images once a share `used` of the budget is gone."""
+def image_size_at(recipe: NetworkRecipe, used: float) -> int | None:
+    """Return the side in pixels of training images once a share `used` of the budget is gone.
+
+    None stands for the recipe's own size.
+    """
     for share, size in recipe.budget.small_first:
         if used < share:
-            return min(size, recipe.backbone.image_size_px)
-    return recipe.backbone.image_size_px
+            return min(size, recipe.backbone.radiograph_px)
+    return None
 
 
 def cosine_factor(used: float, warmup: float) -> float:
@@ -79,10 +99,14 @@ def cosine_factor(used: float, warmup: float) -> float:
 
 
 class EpochLog(Callback):
-    """Hands each epoch's metrics to `log`, and prints them where there is no progress bar."""
+    """Hands each epoch's metrics to `log`, and prints them where there is no progress bar.
 
-    def __init__(self, log: Callable[[dict[str, float], int], None]) -> None:
+    An epoch in `logged` was logged before a kill that came ahead of its checkpoint: it is not logged twice.
+    """
+
+    def __init__(self, log: Callable[[dict[str, float], int], None], logged: Collection[int] = ()) -> None:
         self._log = log
+        self._logged = logged
 
     @override
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -90,7 +114,19 @@ class EpochLog(Callback):
         names = ("train_loss", "val_loss", "val_auroc")
         metrics = {name: float(trainer.callback_metrics[name]) for name in names}
         metrics["learning_rate"] = float(trainer.optimizers[0].param_groups[0]["lr"])
-        self._log(metrics, trainer.current_epoch)
+        from_rank_zero(lambda: self._tell(metrics, trainer.current_epoch))
+
+    def _tell(self, metrics: dict[str, float], epoch: int) -> None:
+        _check_finite(metrics, epoch)
+        if epoch not in self._logged:
+            self._log(metrics, epoch)
         if not stderr.is_terminal:
             line = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-            stderr.print(f"epoch {trainer.current_epoch}  {line}")
+            stderr.print(f"epoch {epoch}  {line}")
+
+
+def _check_finite(metrics: dict[str, float], epoch: int) -> None:
+    """Refuse to go on from weights that are no numbers any more."""
+    for name in ("train_loss", "val_loss"):
+        if not isfinite(metrics[name]):
+            raise DivergedError(epoch, name, metrics[name])

@@ -1,26 +1,19 @@
 """Trains one network from a recipe, logs it to MLflow as it goes, and goes on after a kill."""
 
 import json
-import logging
 import shutil
 import signal
 import warnings
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import torch
 import yaml
-from lightning.pytorch.callbacks import (
-    Callback,
-    EarlyStopping,
-    ModelCheckpoint,
-    RichProgressBar,
-    Timer,
-)
-from torch.utils.data import DataLoader
+from lightning.pytorch.callbacks import Callback
 
 from hilum.console import stderr
 from hilum.errors import UsageError
@@ -29,16 +22,19 @@ from hilum.radiograph import DECODER_DIGEST
 from training import tracking
 from training.data.cache import RadiographCache
 from training.data.metadata import DataSet
-from training.data.samples import RadiographSamples, SampleTable, build_samples
+from training.data.samples import SampleTable, build_samples
 from training.errors import DataSetError
 from training.models.network import RadiographNetwork
-from training.train.augmentation import build_augmentation
-from training.train.callbacks import BudgetSchedule, EpochLog, weight_averaging
-from training.train.checkpoint import WholeCheckpoints, load_network, save_network
+from training.train.batch_norm import share_batch_norm
+from training.train.checkpoint import DESCRIPTION, check_resumable, load_network, save_network
+from training.train.distributed import check_joined, from_rank_zero, rank_zero_first, world_size
+from training.train.loaders import training_batches, validation_batches
 from training.train.module import TrainingModule
 from training.train.recipe import NetworkRecipe
+from training.train.trainer import BEST, LAST, build_trainer
 
-LAST, BEST = "last.ckpt", "best.ckpt"
+FIRST_STAGE = "first_stage"
+"""Folder of the first stage's checkpoints, within the job's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +62,22 @@ class TrainingJob:
         rest = (self.seed, self.max_minutes, tracking.address())
         return sha256_bytes(json.dumps([*parts, *rest]).encode())[:16]
 
+    def stage_before(self) -> "TrainingJob | None":
+        """Return the job of the recipe's first stage, or None."""
+        recipe = self.recipe.stage_before()
+        if recipe is None or self.recipe.first_stage is None:
+            return None
+        minutes = self.max_minutes and self.max_minutes * self.recipe.first_stage.minutes_share
+        return replace(
+            self, recipe=recipe, recipe_name=f"{self.recipe_name}: first stage", max_minutes=minutes
+        )
+
+    def own_minutes(self) -> float | None:
+        """Return the minutes that remain after the first stage; None where they are not limited."""
+        first = self.recipe.first_stage
+        share = 1 - first.minutes_share if first else 1
+        return self.max_minutes and self.max_minutes * share
+
     def folder(self, home: Path) -> Path:
         """Return the folder of this job's checkpoints; it exists only until the job is complete."""
         return home / "training" / f"{self.model}-{self.key()}"
@@ -83,70 +95,161 @@ class TrainedModel:
     """The samples that chose that epoch."""
 
 
-def train_network(job: TrainingJob, cache: RadiographCache, home: Path) -> TrainedModel:
+@dataclass(frozen=True)
+class _Start:
+    """What rank zero finds out before a stage begins, and tells the other processes."""
+
+    key: str
+    """Of the job."""
+    training: SampleTable
+    validation: SampleTable
+    run_id: str | None
+    """The run to go on with; None opens one."""
+    logged: frozenset[int]
+    """Epochs that this run has logged."""
+
+
+def train_network(
+    job: TrainingJob, cache: RadiographCache, home: Path, watchers: Sequence[Callback] = ()
+) -> TrainedModel:
     """Train the job's network, or go on with it, and log it to MLflow.
+
+    Where the recipe has a first stage, that is trained before, as a child run, and lends its backbone.
+    Processes that have joined (`training.train.distributed`) share the work, and all return the result.
+
+    Args:
+        job: what to train.
+        cache: the decoded radiographs; what is missing is decoded.
+        home: under which the checkpoints lie until the job is complete.
+        watchers: Lightning callbacks of the caller's own, for the last stage.
 
     Raises:
         DataSetError: a class has no image in a split, or an image cannot be decoded.
-        WeightsError: the recipe's weights cannot be had.
+        WeightsError: the recipe's weights cannot be had, or a checkpoint belongs to another job.
+        DivergedError: a loss is no number any more.
         ServiceUnreachableError: MLflow is gone; what was trained is kept and goes on next time.
         KeyboardInterrupt: likewise.
     """
+    check_joined()
+    folder = from_rank_zero(lambda: job.folder(home))
+    return _train_stage(job, cache, folder, watchers)
+
+
+def _train_stage(
+    job: TrainingJob, cache: RadiographCache, folder: Path, watchers: Sequence[Callback]
+) -> TrainedModel:
+    """Train one network in `folder`, or go on there; the stage before it in a folder within."""
     pl.seed_everything(job.seed, workers=True, verbose=False)
-    training = build_samples(job.data, cache, job.model, "train", random_turns=True)
-    validation = build_samples(job.data, cache, job.model, "val")
-    folder = job.folder(home)
+    start = from_rank_zero(lambda: _start(job, cache, folder))
+    before = job.stage_before()
+    weights = job.recipe.weights if before is None else "none"
+    network = rank_zero_first(
+        lambda: RadiographNetwork(
+            job.recipe.backbone, start.training.labels, job.recipe.head, weights=weights
+        )
+    )
+    with ExitStack() as open_run:
+        run_id = from_rank_zero(lambda: open_run.enter_context(_logged_run(job, start, folder)))
+        if before is not None:
+            network.backbone.load_state_dict(_backbone_of(before, cache, folder / FIRST_STAGE))
+        module = _fit(job, start, network, cache, folder, watchers)
+        from_rank_zero(lambda: _keep_best(module, start, run_id, folder))
+        return TrainedModel(run_id, load_network(folder / tracking.CHECKPOINT), start.validation)
+
+
+def _start(job: TrainingJob, cache: RadiographCache, folder: Path) -> _Start:
+    """Decode the samples, and find what there is to go on from.
+
+    Raises:
+        DataSetError: the data set, or its division, cannot train this network.
+        WeightsError: the checkpoint to go on from belongs to another job.
+    """
+    training, validation = _samples(job, cache)
     run_file = folder / "run.json"
     run_id = json.loads(run_file.read_text())["run_id"] if run_file.exists() else None
-    resumed = run_id is not None and tracking.run_exists(run_id)
-    if folder.exists() and not resumed:
+    if run_id is not None and not tracking.run_exists(run_id):
+        run_id = None
+    if folder.exists() and run_id is None:
         shutil.rmtree(folder)  # the run was deleted: its checkpoints belong to nobody
-    _check_possible(job, training)
-    network = RadiographNetwork(job.recipe.backbone, training.labels, weights=job.recipe.weights)
+    _check_possible(job, training, validation)
+    if (folder / LAST).exists():
+        check_resumable(folder / LAST, job.key())
+    history = tracking.metric_history(run_id, ("val_loss",))["epoch"] if run_id else ()
+    return _Start(job.key(), training, validation, run_id, frozenset(map(int, history)))
+
+
+@contextmanager
+def _logged_run(job: TrainingJob, start: _Start, folder: Path) -> Iterator[str]:
+    """Open the stage's MLflow run, or go on with it, and log what it is made from."""
+    tags = _tags(job) | tracking.environment_tags()
+    with tracking.training_run(job.model, job.recipe_name, tags, start.run_id) as run_id:
+        write_atomic(folder / "run.json", json.dumps({"run_id": run_id}).encode())
+        if start.run_id is None:
+            tracking.log_params(_parameters(job, start.training, start.validation))
+        recipe = yaml.safe_dump(job.recipe.model_dump(mode="json"), sort_keys=False)
+        tracking.log_text(run_id, recipe, "recipe.yaml")
+        yield run_id
+
+
+def _samples(job: TrainingJob, cache: RadiographCache) -> tuple[SampleTable, SampleTable]:
+    """Return the samples that train the network and those that choose its best epoch."""
+    classes = job.recipe.classes
+    training = build_samples(job.data, cache, job.model, "train", classes=classes, random_turns=True)
+    return training, build_samples(job.data, cache, job.model, "val", classes=classes)
+
+
+def _backbone_of(job: TrainingJob, cache: RadiographCache, folder: Path) -> dict[str, Any]:
+    """Return the backbone's weights after a job that is a first stage, trained here or before."""
+    described = folder / tracking.CHECKPOINT / DESCRIPTION  # written last
+    if from_rank_zero(described.exists):
+        return load_network(folder / tracking.CHECKPOINT).backbone.state_dict()
+    stderr.print("First stage:")
+    weights = _train_stage(job, cache, folder, ()).network.backbone.state_dict()
+    stderr.print("Second stage:")
+    return weights
+
+
+def _tags(job: TrainingJob) -> dict[str, str]:
+    """Return what the run says of itself."""
     tags = {
         tracking.MODEL_TAG: job.model,
         tracking.RECIPE_TAG: job.recipe_name,
         tracking.DATA_DIGEST_TAG: job.data.digest(),
         tracking.DECODER_DIGEST_TAG: DECODER_DIGEST,
     }
-    with tracking.training_run(
-        job.model, job.recipe_name, tags | tracking.environment_tags(), run_id if resumed else None
-    ) as run_id:
-        write_atomic(run_file, json.dumps({"run_id": run_id}).encode())
-        if not resumed:
-            tracking.log_params(_parameters(job, training, validation))
-        tracking.log_text(
-            run_id, yaml.safe_dump(job.recipe.model_dump(mode="json"), sort_keys=False), "recipe.yaml"
-        )
-        _fit(job, network, training, validation, cache, folder)
-        save_network(network, folder / tracking.CHECKPOINT)
-        tracking.log_artifacts(run_id, folder / tracking.CHECKPOINT, tracking.CHECKPOINT)
-        return TrainedModel(run_id, load_network(folder / tracking.CHECKPOINT), validation)
+    if job.recipe.classes is not None:
+        tags[tracking.CLASSES_TAG] = json.dumps(job.recipe.classes)
+    return tags
 
 
 def _fit(
     job: TrainingJob,
+    start: _Start,
     network: RadiographNetwork,
-    training: SampleTable,
-    validation: SampleTable,
     cache: RadiographCache,
     folder: Path,
-) -> None:
-    """Run Lightning's loop in `folder` and leave the best epoch's weights in `network`."""
+    watchers: Sequence[Callback],
+) -> TrainingModule:
+    """Run Lightning's loop in `folder` to its end, which leaves the best epoch's checkpoint there."""
     recipe = job.recipe
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack this overload
-    module = TrainingModule(network, recipe, training.class_counts())
-    trainer = _trainer(job, folder)
-    on_gpu = trainer.strategy.root_device.type == "cuda"
-    workers = 8 if on_gpu else 0  # on a CPU the network needs every core; augmentation is 1 % of its work
-    options: dict[str, Any] = {"num_workers": workers, "persistent_workers": on_gpu, "pin_memory": on_gpu}
-    shown = RadiographSamples(
-        training.repeated(recipe.repeats),
-        cache,
-        build_augmentation(recipe.augmentation, recipe.backbone.image_size_px),
+    trainer = build_trainer(
+        recipe,
+        folder,
+        key=start.key,
+        seed=job.seed,
+        device=job.device,
+        minutes=job.own_minutes(),
+        logged=start.logged,
+        watchers=watchers,
     )
-    last = folder / LAST
-    if last.exists():
+    on_gpu = trainer.strategy.root_device.type == "cuda"
+    batches = training_batches(recipe, start.training, cache, seed=job.seed, on_gpu=on_gpu)
+    if world_size() > 1:
+        share_batch_norm(network, on_gpu=on_gpu)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack this overload
+    module = TrainingModule(network, recipe, start.training.class_counts())
+    last = folder / LAST if from_rank_zero((folder / LAST).exists) else None
+    if last:
         stderr.print(f"Going on from {last}.")
     handler = signal.getsignal(signal.SIGINT)
     try:
@@ -155,62 +258,28 @@ def _fit(
             warnings.filterwarnings("ignore", message="Checkpoint directory|.*LeafSpec")
             trainer.fit(
                 module,
-                DataLoader(shown, recipe.batch_size, shuffle=True, drop_last=True, **options),
-                DataLoader(RadiographSamples(validation, cache), recipe.batch_size * 2, **options),
-                ckpt_path=str(last) if last.exists() else None,
+                batches,
+                validation_batches(recipe, start.validation, cache, on_gpu=on_gpu),
+                ckpt_path=last,
                 weights_only=True,
             )
     except SystemExit as error:  # how Lightning ends after Ctrl-C
         raise KeyboardInterrupt from error
     finally:
         signal.signal(signal.SIGINT, handler)
+    return module
+
+
+def _keep_best(module: TrainingModule, start: _Start, run_id: str, folder: Path) -> None:
+    """Save the network as it was after its best epoch, in `folder` and with its run."""
+    check_resumable(folder / BEST, start.key)
     state = torch.load(folder / BEST, map_location="cpu", weights_only=True)["state_dict"]
     module.load_state_dict(state)
-    network.cpu().eval()
+    save_network(module.network.cpu(), folder / tracking.CHECKPOINT)
+    tracking.log_artifacts(run_id, folder / tracking.CHECKPOINT, tracking.CHECKPOINT)
 
 
-def _trainer(job: TrainingJob, folder: Path) -> pl.Trainer:
-    """Return Lightning's trainer with the recipe's budget, checkpoints and logging."""
-    recipe = job.recipe
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    timer = Timer(timedelta(minutes=job.max_minutes) if job.max_minutes else None, verbose=False)
-    callbacks: list[Callback] = [
-        timer,
-        BudgetSchedule(recipe, timer, job.max_minutes),
-        EpochLog(tracking.log_metrics),
-        ModelCheckpoint(
-            dirpath=folder,
-            filename=Path(BEST).stem,
-            monitor=recipe.select_by,
-            mode="max" if recipe.select_by == "val_auroc" else "min",
-            save_last=True,
-            save_on_train_epoch_end=True,  # after the epoch is logged, so that no resumed run has a hole
-            enable_version_counter=False,
-        ),
-    ]
-    if recipe.averaged_weights is not None:
-        callbacks.append(weight_averaging(recipe.averaged_weights))
-    if recipe.budget.patience is not None:
-        callbacks.append(EarlyStopping("val_loss", patience=recipe.budget.patience))
-    if stderr.is_terminal:
-        callbacks.append(RichProgressBar(console_kwargs={"stderr": True}))
-    return pl.Trainer(
-        accelerator=job.device,
-        devices=1,
-        max_epochs=recipe.budget.epochs,
-        precision="bf16-mixed" if bf16_helps(job.device) else "32-true",
-        callbacks=callbacks,
-        plugins=[WholeCheckpoints()],
-        logger=False,
-        num_sanity_val_steps=0,
-        enable_model_summary=False,
-        enable_progress_bar=stderr.is_terminal,
-        default_root_dir=folder,
-    )
-
-
-def _check_possible(job: TrainingJob, training: SampleTable) -> None:
+def _check_possible(job: TrainingJob, training: SampleTable, validation: SampleTable) -> None:
     """Refuse a job that could not make one step, before its run is opened."""
     n = sum(training.repeated(job.recipe.repeats).class_counts())
     if n < job.recipe.batch_size:
@@ -218,16 +287,18 @@ def _check_possible(job: TrainingJob, training: SampleTable) -> None:
             f"{job.data.folder} has {n} training images for {job.model}, fewer than one batch of "
             f"{job.recipe.batch_size}. Add images, or lower batch_size in the recipe."
         )
+    if job.recipe.batch_size % (job.recipe.accumulate * world_size()):
+        raise UsageError(
+            f"batch_size {job.recipe.batch_size} in {job.recipe.accumulate} parts cannot be shared by "
+            f"{world_size()} processes evenly. Start as many as divide it, or change batch_size."
+        )
+    if len(validation.frame) < world_size():
+        raise DataSetError(
+            f"{job.data.folder} has {len(validation.frame)} validation images for {job.model}, fewer than "
+            f"the {world_size()} processes. Start fewer of them."
+        )
     if job.device == "cuda" and not torch.cuda.is_available():
         raise UsageError("--device cuda: torch sees no GPU here. Give --device cpu, or auto.")
-
-
-def bf16_helps(device: str) -> bool:
-    """Answer whether the device multiplies bfloat16 in hardware; elsewhere it would only be slower."""
-    if device != "cpu" and torch.cuda.is_available():
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def _parameters(job: TrainingJob, training: SampleTable, validation: SampleTable) -> dict[str, Any]:

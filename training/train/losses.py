@@ -68,3 +68,13 @@ def build_loss(config: LossConfig, counts: Sequence[int]) -> nn.Module:
     if config.name == "icapuc":
         return IcapucLoss(weight, config.label_smoothing)
     return nn.CrossEntropyLoss(weight=weight, label_smoothing=config.label_smoothing)
+
+
+def mean_weight(loss: nn.Module, targets: Tensor) -> Tensor:
+    """Return what the loss's mean over (N,) targets divides by: their class weights' sum, or N.
+
+    With it the means over parts of a batch are put together to the mean over the batch.
+    """
+    if isinstance(loss, nn.CrossEntropyLoss) and loss.weight is not None:
+        return loss.weight[targets].sum()
+    return torch.tensor(float(len(targets)), device=targets.device)

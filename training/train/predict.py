@@ -1,5 +1,6 @@
 """Runs a network over a table of samples."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,26 @@ BATCH_SIZE = 32
 """Images per forward pass."""
 
 
-def predict_probabilities(
-    network: RadiographNetwork, table: SampleTable, cache: RadiographCache
-) -> NDArray[np.float64]:
-    """Return (N, K) probabilities of the table's samples, in its order; on a GPU where there is one."""
+@dataclass(frozen=True, slots=True)
+class NetworkAnswers:
+    """What a network says of N samples, in the order of their table."""
+
+    logits: NDArray[np.float64]
+    """(N, K), before the softmax and before any temperature."""
+    embeddings: NDArray[np.float32]
+    """(N, D), the pooled features."""
+
+
+def predict(network: RadiographNetwork, table: SampleTable, cache: RadiographCache) -> NetworkAnswers:
+    """Return what the network says of the table's samples; on a GPU where there is one."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     loader: DataLoader[Any] = DataLoader(RadiographSamples(table, cache), batch_size=BATCH_SIZE)
     network = network.to(device).eval()
-    rows: list[NDArray[np.float64]] = []
+    logits: list[NDArray[np.float64]] = []
+    embeddings: list[NDArray[np.float32]] = []
     with torch.inference_mode():
         for radiographs, _ in track(loader, "predicting", total=len(loader)):
-            logits = network(radiographs.to(device)).logits
-            rows.append(logits.double().softmax(dim=1).cpu().numpy())
-    return np.concatenate(rows)
+            output = network(radiographs.to(device))
+            logits.append(output.logits.double().cpu().numpy())
+            embeddings.append(output.embedding.float().cpu().numpy())
+    return NetworkAnswers(np.concatenate(logits), np.concatenate(embeddings))

@@ -1,20 +1,17 @@
-"""Recipes: YAML files that fix everything that shapes a network."""
+"""Recipes: everything that shapes a network. `family.py` reads them from YAML."""
 
-from pathlib import Path
 from typing import Literal
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from hilum.contract import CLASSIFIER, FILTER
+from hilum.contract import CLASSIFIER, FILTER, LABELS
 from training.config import Section
+from training.data.subset import SubsetConfig
 from training.errors import RecipeError
 from training.models.backbones import BackboneConfig
+from training.models.head import HeadConfig
 from training.train.augmentation import AugmentationConfig
 from training.train.losses import LossConfig
-
-RECIPES = Path(__file__).parents[1] / "recipes"
-"""Where the recipes that come with Hilum live."""
 
 
 class OptimizerConfig(Section):
@@ -26,21 +23,22 @@ class OptimizerConfig(Section):
     """Step size at the start."""
     weight_decay: float = Field(default=0.0, ge=0)
     """L2 pull towards zero (decoupled in adamw)."""
-    head_only: bool = False
-    """Train only the head; the backbone keeps its weights."""
 
 
 class ScheduleConfig(Section):
     """How the learning rate falls."""
 
-    name: Literal["constant", "plateau", "step", "cosine"] = "constant"
-    """`cosine` follows the share of the budget that is used up: of the epochs or of the minutes."""
+    name: Literal["constant", "plateau", "step", "cosine", "inverse_time"] = "constant"
+    """`cosine` follows the share of the budget that is used up: of the epochs or of the minutes.
+    `inverse_time` divides the rate by 1 + decay x steps, as Keras's `decay` does."""
     factor: float = Field(default=0.5, gt=0, lt=1)
     """Multiplies the learning rate (plateau, step)."""
     patience: int = Field(default=1, ge=0)
     """Epochs without a better validation loss before the factor applies (plateau)."""
     every_epochs: int = Field(default=5, ge=1)
     """Epochs between two applications of the factor (step)."""
+    decay: float = Field(default=0.0, ge=0)
+    """Decay per step (inverse_time)."""
     warmup: float = Field(default=0.05, ge=0, lt=1)
     """Share of the budget over which the learning rate rises from zero (cosine)."""
 
@@ -63,19 +61,39 @@ class BudgetConfig(Section):
         return self
 
 
+class FirstStageConfig(Section):
+    """A training before the training: its backbone is where the second stage starts."""
+
+    classes: dict[str, tuple[str, ...]]
+    """As in `NetworkRecipe`."""
+    budget: BudgetConfig
+    """When it ends."""
+    minutes_share: float = Field(default=0.5, gt=0, lt=1)
+    """Its share of the minutes, where they are limited."""
+
+
 class NetworkRecipe(Section):
     """How one network is built and trained."""
 
     backbone: BackboneConfig
+    head: HeadConfig = HeadConfig()
     weights: str = "none"
-    """Weights at the start: `none`, `imagenet`, or a file."""
+    """Weights of the backbone at the start: `none`, `imagenet`, or a file."""
+    subset: SubsetConfig = SubsetConfig()
+    classes: dict[str, tuple[str, ...]] | None = None
+    """By class: the findings it holds; null makes a class of each label of the contract."""
+    first_stage: FirstStageConfig | None = None
+    """A training with other classes that comes first; null starts from `weights`."""
     loss: LossConfig = LossConfig()
     optimizer: OptimizerConfig
     schedule: ScheduleConfig = ScheduleConfig()
     budget: BudgetConfig
     augmentation: AugmentationConfig = AugmentationConfig()
     batch_size: int = Field(ge=2)
-    """Images per step."""
+    """Images per step, over all processes that train together."""
+    accumulate: int = Field(default=1, ge=1)
+    """Equal parts that a step's images go through the network in, one after the other, where they do not
+    fit into memory at once. Batch normalisation sees a part at a time; all else is as without."""
     repeats: dict[str, int] = Field(default_factory=dict)
     """Oversampling: how often each image of a class is shown per epoch (1 where not named)."""
     averaged_weights: float | None = Field(default=None, gt=0, lt=1)
@@ -83,16 +101,55 @@ class NetworkRecipe(Section):
     select_by: Literal["val_loss", "val_auroc"] = "val_loss"
     """Which validation metric chooses the epoch that is kept."""
 
+    @model_validator(mode="after")
+    def _fits_together(self) -> "NetworkRecipe":
+        _check_classes(self.classes)
+        _check_classes(self.first_stage.classes if self.first_stage else None)
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"batch_size {self.batch_size} cannot be cut into {self.accumulate} equal parts")
+        if self.budget.small_first and not isinstance(self.backbone.image_size_px, int):
+            raise ValueError("small_first needs a square image_size_px")
+        return self
+
     def resolved(self, *, epochs: int | None, weights: str | None) -> "NetworkRecipe":
         """Return this recipe with the given options in place of its own; None keeps its own."""
-        budget = self.budget.model_copy(update={"epochs": epochs or self.budget.epochs})
-        return self.model_copy(update={"budget": budget, "weights": weights or self.weights})
+
+        def bounded(budget: BudgetConfig) -> BudgetConfig:
+            return budget.model_copy(update={"epochs": epochs or budget.epochs})
+
+        first = self.first_stage
+        if first is not None:
+            first = first.model_copy(update={"budget": bounded(first.budget)})
+        changes = {"budget": bounded(self.budget), "weights": weights or self.weights, "first_stage": first}
+        return self.model_copy(update=changes)
+
+    def stage_before(self) -> "NetworkRecipe | None":
+        """Return the recipe of the first stage, all else being as in the second; None where there is none."""
+        first = self.first_stage
+        if first is None:
+            return None
+        repeats = {name: times for name, times in self.repeats.items() if name in first.classes}
+        changes = {"classes": first.classes, "budget": first.budget, "repeats": repeats, "first_stage": None}
+        return self.model_copy(update=changes)
+
+
+def _check_classes(classes: dict[str, tuple[str, ...]] | None) -> None:
+    """Refuse fewer than two classes, findings that do not exist, and findings that stand in two classes."""
+    if classes is None:
+        return
+    findings = [finding for held in classes.values() for finding in held]
+    unknown = sorted(set(findings) - set(LABELS))
+    if unknown:
+        raise ValueError(f"classes: unknown finding {', '.join(unknown)}; there are {', '.join(LABELS)}")
+    if len(classes) < 2 or len(set(findings)) != len(findings) or not all(classes.values()):
+        raise ValueError("classes: give two or more, each with a finding, and no finding twice")
 
 
 class Recipe(Section):
-    """A recipe family: the two networks of a system, and where they come from."""
+    """The two networks of a system."""
 
     name: str
+    """`family`, or `family/variant`."""
     source: str
     """The paper, or what the recipe departs from."""
     filter: NetworkRecipe | None = None
@@ -108,30 +165,3 @@ class Recipe(Section):
         if found is None:
             raise RecipeError(f"Recipe {self.name!r} has no section for {model}.")
         return found
-
-
-def recipe_names() -> list[str]:
-    """Return the names of the recipes that come with Hilum."""
-    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
-
-
-def load_recipe(name_or_path: str) -> Recipe:
-    """Load and validate a recipe by its name, or from a YAML file.
-
-    Raises:
-        RecipeError: there is no such recipe, or a key or value in it is wrong; the message names each.
-    """
-    path = Path(name_or_path)
-    if path.suffix not in {".yaml", ".yml"}:
-        path = RECIPES / f"{name_or_path}.yaml"
-    if not path.is_file():
-        raise RecipeError(
-            f"No recipe {name_or_path!r}. There are {', '.join(recipe_names())}; or pass a .yaml file."
-        )
-    try:
-        return Recipe.model_validate({"name": path.stem, **yaml.safe_load(path.read_text())})
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise RecipeError(f"{path.name}: {wrong}.") from error
-    except (yaml.YAMLError, TypeError) as error:
-        raise RecipeError(f"{path.name} is not a YAML mapping: {error}.") from error

@@ -6,9 +6,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from clients.heatmap import OVERLAY_SIZE_PX, HeatmapFolder, draw_overlay, write_heatmap
+from clients.heatmap import HeatmapFolder, write_heatmap
 from clients.results import Screening
 from hilum.contract import LABELS
+from hilum.overlay import OVERLAY_SIZE_PX
 
 GRAY = np.full((256, 256), 90, np.uint8)
 
@@ -34,27 +35,6 @@ def _strength(overlay: Image.Image) -> NDArray[np.int_]:
     """Return how far each pixel is from gray."""
     pixels = np.asarray(overlay).astype(int)
     return np.asarray(pixels.max(axis=2) - pixels.min(axis=2))
-
-
-def test_the_colour_lies_where_the_evidence_is() -> None:
-    evidence = np.zeros((4, 4), np.float32)
-    evidence[0, 3] = 5  # top right
-    strength = _strength(draw_overlay(GRAY, evidence))
-    assert strength.shape == (OVERLAY_SIZE_PX, OVERLAY_SIZE_PX)
-    row, column = np.unravel_index(strength.argmax(), strength.shape)
-    assert row < OVERLAY_SIZE_PX / 4
-    assert column > OVERLAY_SIZE_PX * 3 / 4
-    assert strength[OVERLAY_SIZE_PX // 2 :].max() == 0, "the radiograph is bare where there is no evidence"
-
-
-def test_negative_evidence_is_not_shown_and_no_evidence_is_no_error() -> None:
-    overlay = draw_overlay(GRAY, np.full((4, 4), -1, np.float32))
-    assert np.array_equal(np.asarray(overlay), np.full((OVERLAY_SIZE_PX, OVERLAY_SIZE_PX, 3), 90))
-
-
-def test_colours_do_not_depend_on_the_maps_scale() -> None:
-    evidence = np.random.default_rng(0).random((14, 14), np.float32)
-    assert draw_overlay(GRAY, evidence) == draw_overlay(GRAY, evidence * 1024)
 
 
 def test_only_the_reported_findings_map_is_drawn(tmp_path: Path) -> None:

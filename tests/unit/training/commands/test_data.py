@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from training.commands.data import data
 from training.data.metadata import METADATA, load_metadata
@@ -47,6 +48,38 @@ def test_check_should_pass_a_clean_set_and_print_its_counts(drawn: tuple[Path, d
     assert "No problems found." in done.stdout
     for word in ("frontal_cxr", "covid19", "train", "val", "test", "all"):
         assert word in done.stdout
+
+
+def test_check_should_say_first_that_the_source_gives_the_label_away(
+    drawn: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(drawn[0], tmp_path / "set")
+    frame = load_metadata(folder).frame
+    frame.assign(source=frame["filter_label"]).to_csv(folder / METADATA, index=False)
+    done = hilum("check", folder)
+    assert done.returncode == 0
+    assert done.stdout.startswith("WARNING  filter: the source nearly gives the label away (Cramer's V 1.00)")
+
+
+def test_check_should_warn_of_near_duplicates_and_still_exit_0(
+    drawn: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(drawn[0], tmp_path / "set")
+    rows = load_metadata(folder).frame
+    first, second = rows[rows["filter_label"] == "valid"].drop_duplicates("patient_id")["path"][:2]
+    with Image.open(folder / first) as picture:
+        picture.rotate(2).save(folder / second, quality=50)
+    done = hilum("check", folder, "--json")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["problems"] == []
+    (pair,) = answer["near_duplicates"]
+    assert (pair["kind"], sorted(pair["paths"])) == ("near_duplicate_of_another_patient", sorted([first, second]))
+    assert {shortcut["network"] for shortcut in answer["shortcuts"]} == {"filter", "classifier"}
+    done = hilum("check", folder)
+    assert "No problems found. 1 warning(s)." in done.stdout
+    assert first in done.stderr
+    assert second in done.stderr
 
 
 def test_check_should_list_problems_and_exit_1(drawn: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:

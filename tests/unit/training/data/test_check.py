@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from training.data.check import check_data_set
 from training.data.metadata import METADATA
@@ -93,6 +94,73 @@ def test_a_copy_should_name_both_places(planted: Path) -> None:
     assert "(test)" in problem.message
 
 
+def replace_by_crop(folder: Path, rows: Rows, *, of: dict[str, str], target: dict[str, str]) -> None:
+    """Put a smaller, cropped, recompressed copy of one image in the place of another."""
+    with Image.open(folder / of["path"]) as picture:
+        width, height = picture.size
+        cropped = picture.convert("L").crop((0, height // 10, width, height)).resize((width // 2, height // 2))
+    cropped.save(folder / target["path"], quality=60)
+
+
+def films(rows: Rows, split: str) -> list[dict[str, str]]:
+    return [row for row in rows if row["split"] == split and row["filter_label"] == "valid"]
+
+
+def test_a_near_duplicate_across_splits_should_be_a_warning_with_both_paths(planted: Path) -> None:
+    def plant(folder: Path, rows: Rows) -> None:
+        replace_by_crop(folder, rows, of=films(rows, "train")[0], target=films(rows, "test")[0])
+
+    rewrite(planted, plant)
+    with (planted / METADATA).open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    report = check_data_set(planted)
+    assert report.problems == ()
+    (pair,) = report.near_duplicates
+    assert pair.kind == "near_duplicate_across_splits"
+    assert set(zip(pair.paths, pair.splits, strict=True)) == {
+        (films(rows, split)[0]["path"], split) for split in ("train", "test")
+    }
+    assert 0 < pair.distance < 0.17
+    assert all(path in pair.message for path in pair.paths)
+
+
+@pytest.mark.parametrize("same_patient", [False, True])
+def test_a_near_duplicate_within_a_split_should_matter_between_patients_only(
+    planted: Path, same_patient: bool
+) -> None:
+    def plant(folder: Path, rows: Rows) -> None:
+        of = films(rows, "train")[0]
+        target = next(row for row in films(rows, "train") if row["patient_id"] != of["patient_id"])
+        replace_by_crop(folder, rows, of=of, target=target)
+        if same_patient:
+            for row in [row for row in rows if row["patient_id"] == target["patient_id"]]:
+                row["patient_id"] = of["patient_id"]
+
+    rewrite(planted, plant)
+    kinds = [pair.kind for pair in check_data_set(planted).near_duplicates]
+    assert kinds == ([] if same_patient else ["near_duplicate_of_another_patient"])
+
+
+def test_an_exact_copy_across_splits_should_be_a_problem_and_no_warning_too(planted: Path) -> None:
+    rewrite(planted, copy_across_splits)
+    report = check_data_set(planted)
+    assert [problem.kind for problem in report.problems] == ["copy_across_splits"]
+    assert report.near_duplicates == ()
+
+
+def test_sources_that_give_the_label_away_should_be_measured(planted: Path, synthetic: Path) -> None:
+    def plant(_: Path, rows: Rows) -> None:
+        for row in rows:
+            row["source"] = row["finding"] or row["kind"]
+
+    rewrite(planted, plant)
+    by_network = {shortcut.network: shortcut for shortcut in check_data_set(planted).shortcuts}
+    assert by_network["classifier"].cramers_v == pytest.approx(1)
+    assert by_network["filter"].guess_accuracy == 1
+    assert all(shortcut.is_high for shortcut in by_network.values())
+    assert not any(shortcut.is_high for shortcut in check_data_set(synthetic).shortcuts)
+
+
 def test_a_path_that_leaves_the_folder_should_not_be_opened(planted: Path) -> None:
     (planted.parent / "secret.jpg").write_bytes(b"no image")
     rewrite(planted, PLANTS["bad_path"])
@@ -102,6 +170,7 @@ def test_a_path_that_leaves_the_folder_should_not_be_opened(planted: Path) -> No
 def test_a_clean_set_should_be_counted_by_class_source_and_split(synthetic: Path) -> None:
     report = check_data_set(synthetic)
     assert report.problems == ()
+    assert report.near_duplicates == ()
     with (synthetic / METADATA).open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert report.images == len(rows)

@@ -2,25 +2,31 @@ from math import isclose
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy.stats import norm
-from sklearn.metrics import roc_auc_score
+from scipy.stats import binomtest, norm
+from sklearn.metrics import f1_score, jaccard_score, roc_auc_score
 from statsmodels.stats.proportion import proportion_confint
 
 from training.evaluate import intervals
+from training.evaluate.calibration import BinnedConfidence
 from training.evaluate.intervals import (
     Estimate,
     bootstrap_estimate,
     bootstrap_replicates,
+    calibration_estimate,
+    f1_estimate,
     newcombe_estimate,
+    normal_estimate,
     resampled_weights,
     wilson_estimate,
 )
-from training.evaluate.metrics import Ranking
+from training.evaluate.metrics import Floats, Ranking
 
 
-@pytest.mark.parametrize(("successes", "n"), [(0, 7), (3, 7), (7, 7), (81, 263), (999, 1000)])
+@pytest.mark.parametrize(
+    ("successes", "n"), [(0, 7), (3, 7), (7, 7), (0, 1), (1, 1), (81, 263), (999, 1000), (99_999, 100_000)]
+)
 def test_wilson_equals_statsmodels(successes: int, n: int) -> None:
     estimate = wilson_estimate(successes, n)
     lower, upper = proportion_confint(successes, n, alpha=0.05, method="wilson")
@@ -28,6 +34,35 @@ def test_wilson_equals_statsmodels(successes: int, n: int) -> None:
     assert estimate.lower == pytest.approx(lower, abs=1e-12)
     assert estimate.upper == pytest.approx(upper, abs=1e-12)
     assert (estimate.n, estimate.method) == (n, "wilson")
+    exact = binomtest(successes, n).proportion_ci(0.95, method="wilson")
+    assert (estimate.lower, estimate.upper) == pytest.approx((exact.low, exact.high), abs=1e-12)
+    assert 0 <= exact.low <= successes / n <= exact.high <= 1
+
+
+@given(st.integers(1, 500), st.data())
+def test_the_normal_interval_equals_statsmodels(n: int, data: st.DataObject) -> None:
+    successes = data.draw(st.integers(0, n))
+    estimate = normal_estimate(successes, n)
+    lower, upper = proportion_confint(successes, n, alpha=0.05, method="normal")  # which clips to [0, 1]
+    assert estimate.lower is not None
+    assert estimate.upper is not None
+    assert (max(estimate.lower, 0), min(estimate.upper, 1)) == pytest.approx((lower, upper), abs=1e-12)
+    assert estimate.upper - successes / n == pytest.approx(successes / n - estimate.lower)
+    assert normal_estimate(0, 0) == wilson_estimate(0, 0)
+
+
+@given(st.integers(0, 60), st.integers(0, 30), st.integers(0, 30))
+def test_the_interval_of_f1_is_that_of_the_jaccard_index(tp: int, fp: int, fn: int) -> None:
+    assume(tp + fp + fn > 0)
+    truth, decided = ([1] * tp + [0] * fp + [1] * fn, [1] * (tp + fp) + [0] * fn)
+    f1 = f1_score(truth, decided)
+    estimate = f1_estimate(f1, 99, counted=tp + fp + fn)
+    bounds = proportion_confint(tp, tp + fp + fn, method="wilson")
+    assert jaccard_score(truth, decided) == pytest.approx(f1 / (2 - f1))
+    assert (estimate.lower, estimate.upper) == pytest.approx(
+        tuple(2 * b / (1 + b) for b in bounds), abs=1e-12
+    )
+    assert (estimate.value, estimate.n, estimate.method) == (f1, 99, "wilson")
 
 
 def test_wilson_published_example() -> None:
@@ -129,11 +164,53 @@ def test_replicates_that_are_not_defined_are_left_out() -> None:
     assert estimate.method == "patient_bootstrap"
 
 
+def test_a_calibration_error_is_as_far_off_as_the_noise_goes() -> None:
+    noise = np.linspace(0, 0.1, 101)
+    estimate = calibration_estimate(0.3, noise, 9, n_patients=5)
+    assert (estimate.lower, estimate.upper) == pytest.approx((0.3 - 0.095, 0.3 + 0.095))
+    assert estimate.method == "noise_bootstrap"
+    assert calibration_estimate(0.01, noise, 9, n_patients=5).lower == 0
+    assert calibration_estimate(0.99, noise, 9, n_patients=5).upper == 1
+    assert calibration_estimate(0.3, noise, 9, n_patients=1) == Estimate(0.3, None, None, 9, "none")
+
+
+@pytest.mark.parametrize("overconfidence", [1.0, 1.5, 4.0])
+def test_calibration_intervals_hold_the_true_error(overconfidence: float) -> None:
+    random = np.random.default_rng(0)
+
+    def drawn(n: int) -> tuple[Floats, Floats]:
+        logits = random.normal(scale=2, size=n)
+        return 1 / (1 + np.exp(-logits)), 1 / (1 + np.exp(-logits * overconfidence))
+
+    chance, confidence = drawn(400_000)
+    bins = (confidence * 15).astype(int)
+    true = np.abs(np.bincount(bins, weights=chance - confidence)).sum() / len(bins)
+    assert (true < 1e-12) == (overconfidence == 1)
+    held = 0
+    for _ in range(60):
+        chance, confidence = drawn(150)
+        binned = BinnedConfidence.of(confidence, random.random(150) < chance)
+        noise = bootstrap_replicates(
+            lambda weights, binned=binned: binned.noise(weights)[:, None],  # type: ignore[misc]  # its default
+            np.arange(150),
+            n_bootstrap=200,
+            seed=1,
+        )
+        value = float(binned.error(np.ones((1, 150)))[0])
+        estimate = calibration_estimate(value, noise[:, 0], 150, n_patients=150)
+        assert estimate.lower is not None
+        assert estimate.upper is not None
+        held += estimate.lower <= true <= estimate.upper
+    assert held >= 53  # of 60 at 95 %: fewer has a chance of 1 in 200
+
+
 def test_no_interval_is_claimed_where_the_bootstrap_shows_none() -> None:
     varied = np.linspace(0, 1, 100)
     assert bootstrap_estimate(np.nan, varied, 9, n_patients=5) == Estimate(None, None, None, 9, "none")
     assert bootstrap_estimate(0.5, varied, 9, n_patients=1) == Estimate(0.5, None, None, 9, "none")
     assert bootstrap_estimate(1.0, np.ones(100), 9, n_patients=5) == Estimate(1.0, None, None, 9, "none")
+    never = np.full(100, np.nan)
+    assert bootstrap_estimate(1.0, never, 9, n_patients=5) == Estimate(1.0, None, None, 9, "none")
 
 
 def hanley_mcneil_variance(theta: float, n_positive: int, n_negative: int) -> float:

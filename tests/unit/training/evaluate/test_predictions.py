@@ -1,5 +1,6 @@
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -7,7 +8,12 @@ import pytest
 
 from hilum.errors import UsageError
 from training.errors import DataSetError
-from training.evaluate.predictions import Predictions
+from training.evaluate.predictions import (
+    Predictions,
+    load_predictions,
+    predictions_frame,
+    read_predictions,
+)
 
 
 def valid_predictions() -> Predictions:
@@ -85,6 +91,21 @@ def test_a_missing_or_empty_column_is_refused() -> None:
         replace(valid_predictions(), frame=frame.assign(patient_id=["p1", np.nan, np.nan]))
 
 
+@pytest.mark.parametrize("name", ["logits", "embeddings"])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_logits_and_embeddings_that_are_no_numbers_are_refused(name: str, wrong: float) -> None:
+    rows: Any = np.zeros((3, 2))
+    rows[1:] = wrong
+    with pytest.raises(DataSetError, match=rf"{name} of 2 of 3 images are NaN or infinite, first .* b\.png"):
+        replace(valid_predictions(), **{name: rows})
+
+
+@pytest.mark.parametrize(("name", "shape"), [("logits", (3, 3)), ("logits", (2, 2)), ("embeddings", (4, 7))])
+def test_logits_and_embeddings_of_another_shape_are_refused(name: str, shape: tuple[int, int]) -> None:
+    with pytest.raises(UsageError, match=rf"`{name}` of 3 images must have the shape \(3, "):
+        replace(valid_predictions(), **{name: cast(Any, np.zeros(shape))})
+
+
 def test_take_keeps_the_chosen_images_together() -> None:
     predictions = valid_predictions()
     taken = predictions.take(predictions.frame["source"] == "here")
@@ -92,3 +113,64 @@ def test_take_keeps_the_chosen_images_together() -> None:
     assert taken.decided.tolist() == [0, 1]
     assert taken.probabilities.tolist() == [[0.9, 0.1], [0.2, 0.8]]
     assert taken.frame["path"].tolist() == ["a.png", "b.png"]
+    whole = replace(predictions, logits=np.arange(6.0).reshape(3, 2), embeddings=np.eye(3, dtype=np.float32))
+    taken = whole.take(predictions.frame["source"] == "there")
+    assert taken.logits is not None
+    assert taken.embeddings is not None
+    assert taken.logits.tolist() == [[4.0, 5.0]]
+    assert taken.embeddings.tolist() == [[0, 0, 1]]
+
+
+def stored_predictions() -> Predictions:
+    random = np.random.default_rng(0)
+    logits = random.normal(size=(3, 2)) * 1e-3
+    probabilities = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    frame = valid_predictions().frame.assign(
+        patient_id=["01", "1", "NA"], view=["PA", "", "AP, supine"], age=["45", "", "7"], turns=[0, 0, 1]
+    )
+    return replace(valid_predictions(), probabilities=probabilities, logits=logits, frame=frame)
+
+
+def test_stored_predictions_come_back_exactly(tmp_path: Path) -> None:
+    predictions = stored_predictions()
+    predictions_frame(predictions).to_csv(tmp_path / "predictions.csv", index=False)
+    read = load_predictions(tmp_path / "predictions.csv")
+    assert read.labels == predictions.labels
+    assert read.logits is not None
+    for name in ("truth", "probabilities", "decided", "logits"):
+        np.testing.assert_array_equal(getattr(read, name), getattr(predictions, name))
+    carried = ["path", "source", "patient_id", "kind", "view", "age"]
+    pd.testing.assert_frame_equal(read.frame[carried], predictions.frame[carried])
+    assert read.frame["label"].tolist() == ["non_valid", "valid", "valid"]
+
+
+def test_the_table_of_predictions_reads_by_itself() -> None:
+    frame = predictions_frame(stored_predictions())
+    assert frame.columns.tolist() == [
+        *("path", "source", "patient_id", "kind", "view", "age", "label"),
+        *("prob_non_valid", "prob_valid", "logit_non_valid", "logit_valid", "decided"),
+    ]
+    assert frame["decided"].tolist() == ["non_valid", "valid", "non_valid"]
+    without = predictions_frame(valid_predictions())
+    assert not any(str(column).startswith("logit_") for column in without)
+    assert read_predictions(without).logits is None
+
+
+def test_a_table_that_holds_no_predictions_is_refused(tmp_path: Path) -> None:
+    frame = predictions_frame(stored_predictions())
+    with pytest.raises(DataSetError, match=r"lacks the column decided\. .* stores as predictions\.csv"):
+        read_predictions(frame.drop(columns="decided"))
+    with pytest.raises(DataSetError, match="lacks the column prob_CLASS"):
+        read_predictions(frame.drop(columns=["prob_valid", "prob_non_valid"]))
+    with pytest.raises(DataSetError, match="lack the column source"):
+        read_predictions(frame.drop(columns="source"))
+    with pytest.raises(
+        DataSetError, match="label of the predictions holds ct; expected one of non_valid, valid"
+    ):
+        read_predictions(frame.assign(label=["ct", "valid", "valid"]))
+    with pytest.raises(DataSetError, match="prob_non_valid, prob_valid must hold numbers"):
+        read_predictions(frame.astype({"prob_valid": str}).assign(prob_valid=["0.5", "high", "0.5"]))
+    with pytest.raises(DataSetError, match="probabilities of 1 of 3 images are NaN"):
+        read_predictions(frame.assign(prob_valid=[0.5, np.nan, 0.5]))
+    with pytest.raises(DataSetError, match="cannot be read as a table"):
+        load_predictions(tmp_path / "nothing.csv")

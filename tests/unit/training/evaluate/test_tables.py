@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from tests.support.predictions import CLASSES, synthetic_predictions
-from training.evaluate.evaluation import Evaluation, evaluate
+from training.evaluate.evaluation import Evaluation, Metric, evaluate
 from training.evaluate.tables import FRAME_COLUMNS, evaluation_frame, evaluation_table
 
 FILTER_LABELS = ("non_valid", "valid")
@@ -22,7 +22,9 @@ def test_the_frame_holds_every_number_once() -> None:
     evaluation = evaluate(synthetic_predictions(), n_bootstrap=100)
     frame = evaluation_frame(evaluation)
     assert tuple(frame.columns) == FRAME_COLUMNS
-    assert len(frame) == 4 * (3 * 5 + 3)  # the whole and three sources: three classes and the overall metrics
+    # The whole, three sources and two kinds, each with eight metrics of three classes and those of all.
+    assert len(frame) == 6 * (3 * 8 + len(evaluation.whole.overall))
+    assert set(frame["scope"]) == {"all", "source", "kind"}
     assert not frame.duplicated(["scope", "group", "label", "metric"]).any()
     row = frame.query("scope == 'source' and group == 'north' and label == 'covid19' and metric == 'auroc'")
     estimate = evaluation.groups["source"]["north"].per_class["covid19"]["auroc"]
@@ -48,15 +50,36 @@ def test_the_table_fits_eighty_columns_whole(labels: tuple[str, ...]) -> None:
     text = printed(evaluation)
     assert "…" not in text
     label = labels[-1]
-    for name in ("sensitivity", "specificity", "auroc"):
+    for name in ("sensitivity", "specificity", "f1", "auroc"):
         estimate = evaluation.whole.per_class[label][name]
         assert f"{estimate.value:.3f}" in text
         assert f"{estimate.lower:.3f}-{estimate.upper:.3f}" in text
     assert f"{evaluation.whole.counts[label]}/120" in text
     for group in ("north", "south", "one_class"):
         assert group in text
-    assert ("per kind" in text) == (labels == FILTER_LABELS)
+    north = evaluation.groups["source"]["north"].overall["accuracy"]
+    assert str(north) in text
+    assert "per kind" in text
     assert "120 images of 60 patients" in text
+    shown: tuple[Metric, ...] = ("accuracy", "balanced_accuracy", "macro_f1", "ece")
+    for metric in shown:
+        assert str(evaluation.whole.overall[metric]) in text
+
+
+def test_the_table_is_one_screen_however_many_groups_there_are() -> None:
+    predictions = synthetic_predictions(n_images=240)
+    image = np.arange(240)
+    frame = predictions.frame.assign(
+        source=[f"hospital {i % 23}" for i in image],
+        view=[f"view {i % 12}" for i in image],
+        sex=np.where(image % 2, "F", "M"),
+        age=(image % 90).astype(str),
+    )
+    text = printed(evaluate(replace(predictions, frame=frame), n_bootstrap=100))
+    assert len(text.splitlines()) <= 60
+    assert max(map(len, text.splitlines())) <= 80
+    assert "and 15 smaller" in text
+    assert "60-79" in text
 
 
 def test_the_table_carries_the_warnings() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import scipy.special
 import torch
 from numpy.typing import NDArray
 
@@ -60,6 +61,18 @@ def test_filter_carries_its_threshold_and_decides(tmp_path: Path) -> None:
     initializers = [onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer]
     assert any(value.size == 1 and value == np.float32(threshold) for value in initializers)
     check_parity(served, exported.path, RADIOGRAPHS)
+
+
+def test_temperature_is_in_the_graph(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = RadiographNetwork(BACKBONE, ("a", "b", "c")).eval()
+    served = ServedClassifier(network, temperature=2.5).eval()
+    exported = export_onnx(served, tmp_path / "model.onnx", {})
+    accepted = np.ones((len(RADIOGRAPHS), 1), dtype=np.bool_)
+    probabilities = run(exported.path, radiograph=RADIOGRAPHS, accepted=accepted)["probabilities"]
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(RADIOGRAPHS)).logits.numpy()
+    np.testing.assert_allclose(probabilities, scipy.special.softmax(logits / 2.5, axis=1), atol=1e-5)
 
 
 def test_parity_covers_every_batch_and_output(classifier: ServedClassifier, exported: ExportedModel) -> None:

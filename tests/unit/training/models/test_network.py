@@ -20,6 +20,12 @@ def radiographs(n: int) -> torch.Tensor:
     return torch.randint(0, 256, (n, 1, 256, 256), dtype=torch.uint8, generator=generator)
 
 
+def last_layer(network: RadiographNetwork) -> nn.Conv2d:
+    layer = network.head.layers[-1]
+    assert isinstance(layer, nn.Conv2d)
+    return layer
+
+
 def test_icapucs_cut_yields_a_14_by_14_map_and_1024_features() -> None:
     output = RadiographNetwork(ICAPUC, LABELS).eval()(radiographs(1))
     assert output.activation_map.shape == (1, 3, 14, 14)
@@ -29,7 +35,9 @@ def test_icapucs_cut_yields_a_14_by_14_map_and_1024_features() -> None:
 def test_logits_are_a_dense_layer_on_the_embedding() -> None:
     network = RadiographNetwork(SMALL, LABELS).eval()
     dense = nn.Linear(1024, 3)
-    dense.load_state_dict({"weight": network.head.weight[:, :, 0, 0], "bias": network.head.bias})
+    last = last_layer(network)
+    assert last.bias is not None
+    dense.load_state_dict({"weight": last.weight[:, :, 0, 0], "bias": last.bias})
     output = network(radiographs(2))
     torch.testing.assert_close(output.logits, dense(output.embedding))
 
@@ -38,13 +46,14 @@ def test_activation_map_is_grad_cam_times_the_number_of_positions() -> None:
     """Selvaraju et al. 2017, eq. 1 and 2 without ReLU: the map less its bias, over its positions."""
     network = RadiographNetwork(SMALL, LABELS).eval()
     features = network.backbone(network.preprocess(radiographs(1))).detach().requires_grad_()
-    network.head(features).mean(dim=(2, 3))[0, 1].backward()
+    network.head(features)[0][0, 1].backward()
     assert features.grad is not None
     weights = features.grad.mean(dim=(2, 3), keepdim=True)
     grad_cam = (weights * features).sum(dim=1)[0]
     positions = features.shape[2] * features.shape[3]
-    assert network.head.bias is not None
-    expected = (network(radiographs(1)).activation_map[0, 1] - network.head.bias[1]) / positions
+    bias = last_layer(network).bias
+    assert bias is not None
+    expected = (network(radiographs(1)).activation_map[0, 1] - bias[1]) / positions
     torch.testing.assert_close(grad_cam, expected, atol=1e-6, rtol=1e-4)
 
 

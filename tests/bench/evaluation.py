@@ -1,0 +1,90 @@
+"""Evaluation of many stored predictions in a process of its own: seconds and peak memory.
+
+What is timed is reading `predictions.csv`, every metric of the whole and of every group with its interval,
+and the table; what the process imports for it counts in its memory.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+
+from tests.bench.report import Measurement
+from tests.support.predictions import synthetic_predictions
+from training.evaluate.evaluation import evaluate
+from training.evaluate.predictions import load_predictions, predictions_frame
+from training.evaluate.tables import evaluation_frame
+
+IMAGES = 100_000
+SOURCES = 5
+BOOTSTRAP = 1000
+
+
+def compare_evaluation() -> list[Measurement]:
+    """Evaluate 100,000 stored predictions: three classes; five sources, two views, two sexes, two ages."""
+    with tempfile.TemporaryDirectory(prefix="hilum-bench-") as folder:
+        path = Path(folder) / "predictions.csv"
+        write_predictions(path)
+        command = [sys.executable, "-m", "tests.bench.evaluation", str(path)]
+        answer = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    measured = json.loads(answer.stdout)
+    return [
+        Measurement(name="evaluation_rows", what="numbers with an interval", value=measured["rows"]),
+        Measurement(
+            name="evaluation_s",
+            what=f"evaluation of {IMAGES:,} predictions, bootstrap {BOOTSTRAP}, s",
+            value=measured["seconds"],
+            at_most=60,
+        ),
+        Measurement(
+            name="evaluation_peak_gib",
+            what="its peak resident memory, GiB",
+            value=measured["peak_bytes"] / 2**30,
+            at_most=1,
+        ),
+    ]
+
+
+def write_predictions(path: Path) -> None:
+    """Store predictions as a run of `hilum evaluate` would, two images a patient."""
+    predictions = synthetic_predictions(n_images=IMAGES)
+    random = np.random.default_rng(0)
+    frame = predictions.frame.assign(
+        source=[f"hospital {i}" for i in random.integers(0, SOURCES, IMAGES)],
+        kind="frontal_cxr",
+        view=random.choice(["PA", "AP"], IMAGES),
+        sex=random.choice(["M", "F"], IMAGES),
+        age=random.integers(20, 60, IMAGES).astype(str),
+    )
+    logits = np.log(predictions.probabilities)
+    predictions_frame(replace(predictions, frame=frame, logits=logits)).to_csv(path, index=False)
+
+
+def peak_bytes() -> int:
+    """Return the most memory that this process has held at once.
+
+    From the kernel's account of its address space: `getrusage` would also count the process that started it.
+    """
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) * 1024
+
+
+@click.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+def measured_process(path: Path) -> None:
+    """Evaluate the predictions stored at PATH and print what that took as JSON."""
+    start = time.perf_counter()
+    evaluation = evaluate(load_predictions(path), n_bootstrap=BOOTSTRAP)
+    rows = len(evaluation_frame(evaluation))
+    seconds = time.perf_counter() - start
+    click.echo(json.dumps({"seconds": seconds, "peak_bytes": peak_bytes(), "rows": rows}))
+
+
+if __name__ == "__main__":
+    measured_process()

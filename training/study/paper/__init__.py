@@ -1,0 +1,1 @@
+"""A paper's own tables, with the numbers it prints beside ours."""
