@@ -37,6 +37,7 @@ DATA_DIGEST_TAG = "hilum.data_digest"
 DECODER_DIGEST_TAG = "hilum.decoder_digest"
 GIT_REVISION_TAG = "hilum.git_revision"
 CLASSES_TAG = "hilum.classes"
+SUBSET_TAG = "hilum.subset"
 """What a training run says of itself, and a registered version carries on."""
 
 REMEDY = "Start it with `hilum up --detach`, or set HILUM_MLFLOW_URI."

@@ -69,17 +69,17 @@ def evaluate(
     from hilum.settings import settings
     from training import tracking
     from training.data.cache import RadiographCache
-    from training.data.metadata import load_metadata
+    from training.data.run_data import load_run_data
     from training.evaluate.external import drop_frame, drop_table, performance_drop
     from training.evaluate.run import evaluate_network, log_evaluation
     from training.evaluate.tables import evaluation_table
     from training.train.checkpoint import load_network
 
     model = f"xray_{network}"
-    data = load_metadata(folder)
     tracking.connect(settings().mlflow_address)
     run = tracking.find_run(model, run_id)
-    is_external = data.digest() != run.data.tags[tracking.DATA_DIGEST_TAG]
+    beside = load_run_data(folder, run.data.tags)
+    data, is_external, place = beside.data, beside.is_external, beside.place(split)
     chosen, chosen_split = _choose_rows(data, split, is_external=is_external)
     with tracking.downloaded(run.info.run_id, tracking.CHECKPOINT) as checkpoint:
         trained = load_network(checkpoint)
@@ -87,7 +87,6 @@ def evaluate(
     evaluation, predictions = evaluate_network(
         model, trained, run.data.tags, chosen, chosen_split, cache, n_bootstrap=bootstrap
     )
-    place = _external_place(data, split) if is_external else split
     log_evaluation(run.info.run_id, place, evaluation, predictions, data.digest())
     internal = _fetch_internal(run) if is_external else None
     drops = performance_drop(internal, evaluation.as_dict()) if internal else ()
@@ -136,13 +135,6 @@ def _choose_rows(data: "DataSet", split: str, *, is_external: bool) -> tuple["Da
             "that it has learnt. Choose test, or name another data set."
         )
     return data.with_splits(pd.Series(INTERNAL_SPLIT, index=data.frame.index)), INTERNAL_SPLIT
-
-
-def _external_place(data: "DataSet", split: str) -> str:
-    """Return where a run keeps the evaluation of another data set: never over that of its own."""
-    from hilum.files import safe_name
-
-    return f"external/{safe_name(data.folder.resolve().name)}-{data.digest()[:8]}/{split}"
 
 
 def _fetch_internal(run: "Run") -> Mapping[str, Any] | None:

@@ -1,6 +1,5 @@
 """`hilum explain`."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +8,6 @@ import click
 from training.commands.options import DATA, JSON, MODEL, RUN
 
 if TYPE_CHECKING:
-    from training.data.metadata import DataSet
     from training.explain.methods import Method
     from training.explain.occlusion import Fill
 
@@ -79,7 +77,7 @@ def explain(
     from hilum.settings import settings
     from training import tracking
     from training.data.cache import RadiographCache
-    from training.data.metadata import load_metadata
+    from training.data.run_data import load_run_data
     from training.data.samples import build_samples
     from training.evaluate.decisions import decide, temperature_of
     from training.explain.decision import DecisionRule
@@ -94,20 +92,22 @@ def explain(
 
     occlusion = OcclusionConfig(size_px=occluder_px, stride_px=stride_px, fill=fill)
     model = f"xray_{network}"
-    data = load_metadata(folder)
     tracking.connect(settings().mlflow_address)
     run = tracking.find_run(model, run_id)
     run_id, tags = run.info.run_id, run.data.tags
     with tracking.downloaded(run_id, tracking.CHECKPOINT) as checkpoint:
         trained = load_network(checkpoint)
     cache = RadiographCache.open(settings().home / "cache")
-    classes = json.loads(tags[tracking.CLASSES_TAG]) if tracking.CLASSES_TAG in tags else None
-    table = choose_examples(build_samples(data, cache, model, split, classes=classes), images, seed)
+    beside = load_run_data(folder, tags)
+    samples = build_samples(beside.data, cache, model, split, classes=beside.classes)
+    table = choose_examples(samples, images, seed)
     rule = DecisionRule(decide=partial(decide, model, tags), temperature=temperature_of(tags))
     explained = explain_table(trained, table, cache, method, rule=rule, occlusion=occlusion)
-    place = _place(data, split, own_digest=tags[tracking.DATA_DIGEST_TAG])
+    place = beside.place(split)
     checks = check_sanity(trained, explained, rule=rule, occlusion=occlusion) if sanity else None
-    explanations = Explanations(model, split, place, data.digest(), explained, summarise(explained), checks)
+    explanations = Explanations(
+        model, split, place, beside.data.digest(), explained, summarise(explained), checks
+    )
     out = out or settings().home / "explanations" / run_id / method / place
     log_explanations(run_id, explanations, out)
     if as_json:
@@ -117,13 +117,3 @@ def explain(
     if checks is not None:
         stdout.print(sanity_table(checks))
     stderr.print(f"Pictures in {out}, and in the MLflow run {run_id}.")
-
-
-def _place(data: "DataSet", split: str, *, own_digest: str) -> str:
-    """Return where a run keeps the explanations of these images: never over those of its own data set."""
-    from hilum.files import safe_name
-
-    digest = data.digest()
-    if digest == own_digest:
-        return split
-    return f"external/{safe_name(data.folder.resolve().name)}-{digest[:8]}/{split}"

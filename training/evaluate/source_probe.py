@@ -38,8 +38,11 @@ collections differ in machines and people too, so a probe that beats chance a li
 N_BOOTSTRAP = 1000
 """Resamplings of the patients."""
 
-_REGULARISATION = 0.01
+_REGULARISATION = 0.001
 """Inverse strength of the L2 penalty: strong, for there are about as many features as images."""
+
+_TOLERANCE = 0.01
+"""Slope of the loss at which the fit ends: closer ones take longer and recognise no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +172,9 @@ def _probe(
     members = np.stack([truth == name for name in names], axis=1).astype(np.float64)
 
     def balanced(weights: Weights) -> Floats:
-        return np.nanmean(divide(weights @ (members * right[:, None]), weights @ members), axis=1)[:, None]
+        recalls = divide(weights @ (members * right[:, None]), weights @ members)
+        means: Floats = np.nanmean(recalls, axis=1, keepdims=True)
+        return means
 
     value = float(balanced(np.ones((1, len(truth)), np.int32))[0, 0])
     replicates = bootstrap_replicates(balanced, people, n_bootstrap=N_BOOTSTRAP, seed=seed)[:, 0]
@@ -188,7 +193,7 @@ def _guess(
     """Return the source that the probe names for each image, having learnt from other patients."""
     probe = make_pipeline(
         StandardScaler(),
-        LogisticRegression(C=_REGULARISATION, class_weight="balanced", max_iter=1000, tol=1e-3),
+        LogisticRegression(C=_REGULARISATION, class_weight="balanced", max_iter=1000, tol=_TOLERANCE),
     )
     folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     guessed: NDArray[np.str_] = cross_val_predict(

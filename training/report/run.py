@@ -14,7 +14,7 @@ from hilum.errors import UsageError
 from hilum.files import write_atomic
 from training import tracking
 from training.data.cache import RadiographCache
-from training.data.metadata import load_metadata
+from training.data.run_data import load_run_data
 from training.data.samples import build_samples
 from training.evaluate.decisions import decide, temperature_of
 from training.evaluate.predictions import load_predictions
@@ -65,9 +65,9 @@ def fetch_report(
 def example_pictures(run: Run, folder: Path, split: str, home: Path) -> list[ExampleOverlay]:
     """Return a few images of each class of a data set under their heat maps."""
     tags, model = run.data.tags, run.data.tags[tracking.MODEL_TAG]
-    classes = json.loads(tags[tracking.CLASSES_TAG]) if tracking.CLASSES_TAG in tags else None
     cache = RadiographCache.open(home / "cache")
-    table = build_samples(load_metadata(folder), cache, model, split, classes=classes)
+    beside = load_run_data(folder, tags)
+    table = build_samples(beside.data, cache, model, split.rpartition("/")[2], classes=beside.classes)
     with tracking.downloaded(run.info.run_id, tracking.CHECKPOINT) as checkpoint:
         network = load_network(checkpoint)
     rule = DecisionRule(decide=partial(decide, model, tags), temperature=temperature_of(tags))

@@ -23,6 +23,7 @@ from training import tracking
 from training.data.cache import RadiographCache
 from training.data.metadata import DataSet
 from training.data.samples import SampleTable, build_samples
+from training.data.subset import SubsetConfig
 from training.errors import DataSetError
 from training.models.network import RadiographNetwork
 from training.train.batch_norm import share_batch_norm
@@ -219,6 +220,8 @@ def _tags(job: TrainingJob) -> dict[str, str]:
     }
     if job.recipe.classes is not None:
         tags[tracking.CLASSES_TAG] = json.dumps(job.recipe.classes)
+    if job.recipe.subset != SubsetConfig():
+        tags[tracking.SUBSET_TAG] = job.recipe.subset.model_dump_json()
     return tags
 
 

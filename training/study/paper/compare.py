@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -47,6 +48,7 @@ class MetricsComparison:
     table: str
     title: str
     numbers: tuple[Number, ...]
+    kind: Literal["metrics"] = "metrics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class ConfusionComparison:
     """(K, K) images by true (row) and decided class (column)."""
     ours: tuple[tuple[int, ...], ...]
     """Likewise, summed over the networks of the study."""
+    kind: Literal["confusion"] = "confusion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class ThresholdComparison:
     variant: str
     label: str
     points: tuple[Point, ...]
+    kind: Literal["thresholds"] = "thresholds"
 
 
 Comparison = MetricsComparison | ConfusionComparison | ThresholdComparison

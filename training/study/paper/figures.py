@@ -87,10 +87,9 @@ def thresholds_figure(comparison: ThresholdComparison) -> Figure:
         xs = [1 - float(x.value or 0) for x, _ in defined]
         ys = [float(y.value or 0) for _, y in defined]
         axes.plot(xs, ys, color=colour, marker=marker, linewidth=0.8, label=who)
-        for (specificity, _), x, y in zip(defined, xs, ys, strict=True):
+        for (specificity, _), y in zip(defined, ys, strict=True):
             if specificity.lower is not None and specificity.upper is not None:
                 axes.hlines(y, 1 - specificity.upper, 1 - specificity.lower, color=colour, alpha=0.5)
-                axes.plot(x, y, color=colour, marker=marker)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     axes.set(xlabel="false positive rate (1 - specificity), with 95 % interval", ylabel="sensitivity")
     axes.grid(alpha=0.3)

@@ -93,14 +93,8 @@ class PaperReport:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """Return all fields, and the kind of each comparison, as objects that JSON can carry."""
-        kinds = [
-            type(comparison).__name__.removesuffix("Comparison").lower() for comparison in self.comparisons
-        ]
-        record = asdict(self)
-        for kind, comparison in zip(kinds, record["comparisons"], strict=True):
-            comparison["kind"] = kind
-        return record | {"banner": self.banner}
+        """Return all fields, and the banner, as objects that JSON can carry."""
+        return asdict(self) | {"banner": self.banner}
 
 
 def build_report(

@@ -74,7 +74,10 @@ def test_check_should_warn_of_near_duplicates_and_still_exit_0(
     answer = json.loads(done.stdout)
     assert answer["problems"] == []
     (pair,) = answer["near_duplicates"]
-    assert (pair["kind"], sorted(pair["paths"])) == ("near_duplicate_of_another_patient", sorted([first, second]))
+    assert (pair["kind"], sorted(pair["paths"])) == (
+        "near_duplicate_of_another_patient",
+        sorted([first, second]),
+    )
     assert {shortcut["network"] for shortcut in answer["shortcuts"]} == {"filter", "classifier"}
     done = hilum("check", folder)
     assert "No problems found. 1 warning(s)." in done.stdout

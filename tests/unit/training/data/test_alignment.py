@@ -14,13 +14,13 @@ WHOLE = window_warp(0, 0, 1, 1)
 def texture(seed: int) -> NDArray[np.float64]:
     """A picture with detail at several scales, 0 to 255."""
     noise = np.random.default_rng(seed).normal(size=(SIDE, SIDE))
-    mixed = sum(gaussian_filter(noise, sigma) * sigma for sigma in (1.5, 3, 6))
+    mixed = np.sum([gaussian_filter(noise, sigma) * sigma for sigma in (1.5, 3, 6)], axis=0)
     picture: NDArray[np.float64] = 255 * (mixed - mixed.min()) / np.ptp(mixed)
     return picture
 
 
 def cropped(picture: NDArray[np.float64], left: float, top: float, width: float, height: float) -> Detail:
-    box = tuple(SIDE * share for share in (left, top, left + width, top + height))
+    box = (SIDE * left, SIDE * top, SIDE * (left + width), SIDE * (top + height))
     part = Image.fromarray(picture.astype(np.float32)).resize((SIDE, SIDE), Image.Resampling.BICUBIC, box=box)
     return Detail.of(np.asarray(part), 48)
 

@@ -45,7 +45,9 @@ def test_guesses_should_be_learnt_in_train_and_counted_elsewhere() -> None:
     expected = chi2_contingency([[11, 3], [0, 9], [2, 0]], correction=False).statistic
     assert classifier.cramers_v == pytest.approx((expected / 25) ** 0.5)
     assert classifier.is_high
-    assert "right for 90% of the 10 val and test images, always the commonest label for 50%" in str(classifier)
+    assert "right for 90% of the 10 val and test images, always the commonest label for 50%" in str(
+        classifier
+    )
 
 
 def test_each_network_should_be_measured_by_its_own_label() -> None:
