@@ -122,7 +122,7 @@ def test_a_paper_reuses_what_is_complete_and_prints_its_tables(
     command = ("paper", TINY_FAMILY, "--data", data, "--out", tmp_path, *OPTIONS)
     status, stdout, stderr = run(*command, home=home, uri=mlflow_server)
     assert status == 0, stderr
-    assert f"tiny_family/plain: 2 folds by patient: taken from run {crossval['run_id']}" in stderr
+    assert f"tiny_family/plain classifier: 2 folds by patient: taken from run {crossval['run_id']}" in stderr
     record = json.loads(stdout)
     assert [facts["reused"] for facts in record["networks"]] == [True, False]
     numbers = {number["metric"]: number for number in record["comparisons"][0]["numbers"]}

@@ -64,6 +64,7 @@ def run_study(
     found = None if fresh else complete_run(study)
     if found is not None:
         stderr.print(f"{study.title}: taken from run {found}, which is complete.")
+        _unfinished_run(study.folder(home))  # a kill after the last step left its records
         with tracking.downloaded(found, f"{FOLDER}/{PREDICTIONS}") as path:
             parts = load_parts(path)
         return FinishedStudy(found, study, parts, summarize(parts, n_bootstrap=n_bootstrap), reused=True)
@@ -85,15 +86,14 @@ def _run(study: Study, cache: RadiographCache, home: Path, n_bootstrap: int) -> 
     tags = _tags(study) | tracking.environment_tags()
     with tracking.training_run(EXPERIMENT, study.title, tags, started) as run_id:
         write_atomic(folder / "run.json", json.dumps({"run_id": run_id}).encode())
-        if started is None:
-            tracking.log_params(_parameters(study))
+        tracking.log_params(_parameters(study))
         recipe = yaml.safe_dump(study.recipe.model_dump(mode="json"), sort_keys=False)
         tracking.log_text(run_id, recipe, "recipe.yaml")
         parts = tuple(_part(study, division, cache, folder, n_bootstrap) for division in study.divisions())
         summary = summarize(parts, n_bootstrap=n_bootstrap)
         _log(run_id, study, parts, summary)
         tracking.set_tags(run_id, {tracking.COMPLETE_TAG: "true"})
-    shutil.rmtree(folder.rename(folder.with_suffix(".finished")))  # renamed first: as after a training
+    _discard(folder)
     return FinishedStudy(run_id, study, parts, summary, reused=False)
 
 
@@ -105,9 +105,16 @@ def _unfinished_run(folder: Path) -> str | None:
         tags = tracking.run_tags(run_id)
         if tags and tracking.COMPLETE_TAG not in tags:
             return run_id
-    if folder.exists():
-        shutil.rmtree(folder)
+    _discard(folder)
     return None
+
+
+def _discard(folder: Path) -> None:
+    """Delete the records of a study; renamed first, so that a kill leaves no half of them to go on from."""
+    discarded = folder.with_suffix(".discarded")
+    shutil.rmtree(discarded, ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(folder.rename(discarded))
 
 
 def check_possible(study: Study) -> None:

@@ -75,7 +75,7 @@ class Study:
     @property
     def title(self) -> str:
         """Name of its run."""
-        return f"{self.recipe_name}: {described(self.protocol)}"
+        return f"{self.recipe_name} {self.model.removeprefix('xray_')}: {described(self.protocol)}"
 
     def key(self) -> str:
         """Return a digest of all that shapes the result."""

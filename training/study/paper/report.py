@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from hilum.contract import CLASSIFIER
 from training.study.paper.compare import Comparison, compare
+from training.study.paper.contradictions import contradictions
 from training.study.paper.plan import Network
 from training.study.pooled import IMAGE
 from training.study.run import FinishedStudy
@@ -47,8 +49,11 @@ class NetworkFacts:
 
     @property
     def name(self) -> str:
-        """What tables call it."""
-        return self.variant or self.model
+        """What the banner calls it: the variant, or which network it is."""
+        network = self.model.removeprefix("xray_")
+        if self.model == CLASSIFIER:
+            return self.variant or network
+        return f"{self.variant} {network}".strip()
 
     def __str__(self) -> str:
         """Return the facts as one sentence."""
@@ -80,7 +85,7 @@ class PaperReport:
     comparisons: tuple[Comparison, ...]
     """In the paper's order."""
     warnings: tuple[str, ...]
-    """What the evaluations warn of, each once."""
+    """What the evaluations warn of, and where the paper contradicts itself."""
 
     @property
     def banner(self) -> tuple[str, ...]:
@@ -102,17 +107,23 @@ def build_report(
 ) -> PaperReport:
     """Return the published tables that the studies' networks stand in, beside their results."""
     results = {network: finished.summary for network, finished in studies.items()}
-    comparisons = [compare(table, results) for table in family.published]
-    warnings = [warning for summary in results.values() for warning in summary.evaluation.warnings]
+    pairs = [(table, compare(table, results)) for table in family.published]
+    facts = [_facts(network, finished) for network, finished in studies.items()]
+    warnings = [
+        f"{each.name}: {warning}"
+        for each, summary in zip(facts, results.values(), strict=True)
+        for warning in summary.evaluation.warnings
+    ]
+    shown = [table for table, comparison in pairs if comparison is not None]
     return PaperReport(
         name=family.name,
         source=family.source,
         command=command,
         data=data,
         data_digest=data_digest,
-        networks=tuple(_facts(network, finished) for network, finished in studies.items()),
-        comparisons=tuple(comparison for comparison in comparisons if comparison is not None),
-        warnings=tuple(dict.fromkeys(warnings)),
+        networks=tuple(facts),
+        comparisons=tuple(comparison for _, comparison in pairs if comparison is not None),
+        warnings=(*warnings, *contradictions(shown)),
     )
 
 

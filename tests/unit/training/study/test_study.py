@@ -23,7 +23,7 @@ def test_folds_of_each_repeat_come_one_after_the_other(data: DataSet) -> None:
     divisions = list(study.divisions())
     assert divisions == [Division(1, 1), Division(1, 2), Division(2, 1), Division(2, 2)]
     assert study.name_of(divisions[3]) == "repeat 2 of 2, fold 2 of 2"
-    assert study.title == "tiny_family/plain: 2 folds by patient, 2 times"
+    assert study.title == "tiny_family/plain classifier: 2 folds by patient, 2 times"
     once = tiny_study(data, protocol=ProtocolConfig(repeats=3))
     assert list(once.divisions()) == [Division(1, 1), Division(2, 1), Division(3, 1)]
     assert once.name_of(Division(2, 1)) == "repeat 2 of 3"

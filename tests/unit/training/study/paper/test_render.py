@@ -46,6 +46,15 @@ def test_the_banner_says_what_ours_rests_on(report: PaperReport) -> None:
     assert binary.endswith("run run-binary, complete before.")
 
 
+def test_the_banner_repeats_what_the_evaluations_warn_of_and_where_the_paper_contradicts_itself(
+    report: PaperReport,
+) -> None:
+    warnings = report.banner[3:]
+    assert any(line.startswith("binary: The source nearly gives the class away") for line in warnings)
+    sentence = "Table 1 prints accuracy 0.9 of plain, the counts of Table 2 make 0.873."  # 131 of 150
+    assert any(line.endswith(sentence) for line in warnings)
+
+
 def test_markdown_holds_both_numbers_and_the_pictures(report: PaperReport) -> None:
     files = report_files(report)
     assert set(files) == {
