@@ -29,7 +29,7 @@ from tests.support.data import REPOSITORY
 from tests.support.front_door import ask_directly, ask_front_door
 from tests.support.image_files import drawn_picture, encoded
 from tests.support.ports import free_ports
-from tests.support.servers import ADMIN_KEY, RunningToys, instances, is_group_alive, scrape_until
+from tests.support.servers import ADMIN_KEY, RunningToys, instances, is_group_alive, scrape_settled
 from tests.support.toy_models import toy_filter
 
 BRIGHT = encoded(drawn_picture(300, 300), "PNG")
@@ -206,7 +206,7 @@ class TestSurvives:
                     ask_front_door(server.addresses.grpc, [b"HOSTILE"])
                 assert caught.value.status() == "StatusCode.INTERNAL"
                 assert "HOSTILE" not in str(caught.value)
-            series = scrape_until(server, undecodable=4)
+            series = scrape_settled(server)
         assert series['hilum_undecodable_total{reason="internal_error"}'] == 4
         assert series['hilum_images_total{outcome="undecodable"}'] == 4
         log = log_of(server).read_text()
@@ -237,13 +237,13 @@ class TestSurvives:
             for count in range(1, 4):
                 ask_front_door(server.addresses.grpc, [BRIGHT])
                 if count % 2:  # else what was counted is handed on by the model that is leaving
-                    scrape_until(server, accepted=count)
+                    assert scrape_settled(server)['hilum_images_total{outcome="accepted"}'] == count
                 for model in (MONITOR, DECODE):
                     with (repository / model / "config.pbtxt").open("a") as stream:
                         stream.write(f'parameters {{ key: "touched{count}" value {{ string_value: "" }} }}\n')
                     admin.load_model(model, headers=headers, client_timeout=30)
             ask_front_door(server.addresses.grpc, [BRIGHT])
-            series = scrape_until(server, accepted=4)
+            series = scrape_settled(server)
             assert not watch.done()
         assert series['hilum_images_total{outcome="accepted"}'] == 4
         assert series["hilum_decode_duration_seconds_count"] == 4
