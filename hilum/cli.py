@@ -12,6 +12,7 @@ from hilum.errors import HilumError
 COMMANDS = {
     "data": ("training.commands.data:data", "Check a data set, or draw a synthetic one."),
     "train": ("training.commands.train:train", "Train the filter or the classifier."),
+    "tune": ("training.commands.tune:tune", "Search for better settings of a recipe."),
     "evaluate": ("training.commands.evaluate:evaluate", "Measure a trained network, with intervals."),
     "explain": ("training.commands.explain:explain", "Show where a network finds its evidence."),
     "report": ("training.commands.report:report", "Write an evaluation as one HTML page."),

@@ -7,6 +7,7 @@ HilumError
 |   |-- WeightsError          weights cannot be had, or belong to another architecture
 |   `-- UnknownVersionError   no such run, version, release or alias in the registry
 |-- DivergedError             a loss is no number any more
+|-- StoppedError              a training was ended on purpose, which is no failure of its
 |-- ParityError               exported and original outputs disagree
 |-- IntegrityError            a file's digest is not the one that was pinned
 |-- RepositoryError           a model repository that Triton would refuse or serve wrongly
@@ -44,6 +45,10 @@ class DivergedError(HilumError):
         self.epoch = epoch
         self.name = name
         self.value = value
+
+
+class StoppedError(HilumError):
+    """A training was ended before its budget, on purpose: it did not fail."""
 
 
 class ParityError(HilumError):

@@ -19,7 +19,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from hilum.errors import HilumError, ServiceUnreachableError
-from training.errors import UnknownVersionError
+from training.errors import StoppedError, UnknownVersionError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +34,7 @@ COMPLETE_TAG = "hilum.complete"
 MODEL_TAG = "hilum.model"
 RECIPE_TAG = "hilum.recipe"
 DATA_DIGEST_TAG = "hilum.data_digest"
+UNDIVIDED_DIGEST_TAG = "hilum.undivided_digest"
 DECODER_DIGEST_TAG = "hilum.decoder_digest"
 GIT_REVISION_TAG = "hilum.git_revision"
 CLASSES_TAG = "hilum.classes"
@@ -97,8 +98,8 @@ def training_run(model: str, name: str, tags: Mapping[str, str], run_id: str | N
     """Open a run of the experiment `model`, or go on with `run_id`, and yield its id.
 
     Inside another open run it becomes that one's child, in that one's experiment. System metrics are logged
-    while it is open. The run ends as FINISHED, as KILLED when the user interrupts it, and as FAILED on any
-    other exception.
+    while it is open. The run ends as FINISHED, as KILLED when it is ended on purpose, and as FAILED on
+    any other exception.
     """
     with mlflow_errors():
         if mlflow.active_run() is None:
@@ -111,7 +112,8 @@ def training_run(model: str, name: str, tags: Mapping[str, str], run_id: str | N
         yield run.info.run_id
     except BaseException as error:
         with suppress(MlflowException), _sigterm_ignored():  # the first error is the one to tell of
-            mlflow.end_run("KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED")
+            ended = isinstance(error, KeyboardInterrupt | StoppedError)
+            mlflow.end_run("KILLED" if ended else "FAILED")
         raise
     with mlflow_errors():
         mlflow.end_run()
@@ -171,6 +173,19 @@ def log_results(
         client.log_text(run_id, table.to_csv(index=False), f"{folder}/table.csv")
         for name, figure in figures.items():
             client.log_figure(run_id, figure, f"{folder}/{name}.png")
+
+
+def open_run_id() -> str:
+    """Return the id of the run that is open, the innermost one."""
+    run = mlflow.active_run()
+    assert run is not None
+    return str(run.info.run_id)
+
+
+def mark_failed(run_id: str) -> None:
+    """End a run as FAILED whose own process cannot."""
+    with mlflow_errors():
+        mlflow.MlflowClient().set_terminated(run_id, "FAILED")
 
 
 def set_tags(run_id: str, tags: Mapping[str, str]) -> None:

@@ -71,8 +71,14 @@ class _Gathered:
 
     def _keep_handing_on(self) -> None:
         while not self._ended.wait(HAND_ON_EVERY_S):
+            self._try_to_hand_on()
+        self._try_to_hand_on()
+
+    def _try_to_hand_on(self) -> None:
+        try:
             self._hand_on()
-        self._hand_on()
+        except Exception as error:  # some counts are lost; those to come must not be
+            pb_utils.Logger.log_error(f"Counts were lost: {type(error).__name__}: {error}")
 
     def _hand_on(self) -> None:
         with self._lock:

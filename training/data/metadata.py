@@ -73,9 +73,16 @@ class DataSet:
         """
         return self._digest
 
+    def undivided_digest(self) -> str:
+        """Return the same without the column `split`: what all divisions of one set share."""
+        return self._digest_of([column for column in COLUMNS if column != "split"])
+
     @cached_property
     def _digest(self) -> str:
-        rows = self.frame[list(COLUMNS)].itertuples(index=False, name=None)
+        return self._digest_of(COLUMNS)
+
+    def _digest_of(self, columns: Sequence[str]) -> str:
+        rows = self.frame[list(columns)].itertuples(index=False, name=None)
         lines = [json.dumps([*row, content]) for row, content in zip(rows, self._contents, strict=True)]
         return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 

@@ -36,7 +36,7 @@ def load_run_data(folder: Path, tags: Mapping[str, str]) -> RunData:
     """Read the data set in `folder` for a training run with these tags.
 
     Raises:
-        DataSetError: the folder holds no valid data set.
+        DataSetError: the folder holds no valid data set, or the run's own in another division.
     """
     data = load_metadata(folder)
     classes = json.loads(tags[tracking.CLASSES_TAG]) if tracking.CLASSES_TAG in tags else None
@@ -47,4 +47,10 @@ def load_run_data(folder: Path, tags: Mapping[str, str]) -> RunData:
             drawn = draw_subset(data, SubsetConfig.model_validate_json(tags[tracking.SUBSET_TAG]))
     if drawn.digest() == tags[tracking.DATA_DIGEST_TAG]:
         return RunData(drawn, is_external=False, classes=classes)
+    if drawn.undivided_digest() == tags.get(tracking.UNDIVIDED_DIGEST_TAG):
+        raise DataSetError(
+            f"The run was trained on another division of {folder}, as a fold or repeat of a study is: what "
+            "is test here, it may have learnt from. Its own test images are evaluated in the run itself; "
+            "give other data, or a run that was trained on this division."
+        )
     return RunData(data, is_external=True, classes=classes)

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 import pandas as pd
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hilum.console import stderr
+from hilum.contract import LABELS
 from hilum.files import sha256_bytes
 from training.config import Section
 from training.data.metadata import DataSet
@@ -22,6 +23,13 @@ class SubsetConfig(Section):
     the column is left whole, and a note says so."""
     images_per_finding: dict[str, int] = Field(default_factory=dict)
     """Most images of a finding, drawn the same way every time; all where there are fewer."""
+
+    @model_validator(mode="after")
+    def _findings_exist(self) -> "SubsetConfig":
+        unknown = sorted({*self.images_per_finding, *self.exclude} - set(LABELS))
+        if unknown:
+            raise ValueError(f"unknown finding {', '.join(unknown)}; there are {', '.join(LABELS)}")
+        return self
 
 
 def draw_subset(data: DataSet, config: SubsetConfig) -> DataSet:

@@ -23,7 +23,7 @@ OPERATING_POINT_TAG = "hilum.operating_point"
 """The classifier's thresholds, as a JSON object of finding to threshold."""
 
 ARGMAX_TAG = "hilum.argmax"
-"""`true` where the most probable class is decided."""
+"""`true` where the most probable class is decided, whatever thresholds there are."""
 
 TEMPERATURE_TAG = "hilum.temperature"
 """What the logits are divided by before the softmax."""
@@ -85,6 +85,8 @@ def decide(model: str, tags: Mapping[str, str], probabilities: Floats) -> Intege
     Raises:
         UsageError: the tags hold no rule.
     """
+    if ARGMAX_TAG in tags:
+        return argmax_decision(probabilities)
     if OPERATING_POINT_TAG in tags:
         rule = OperatingPoint(json.loads(tags[OPERATING_POINT_TAG]))
         findings = [rule.finding([float(p) for p in row]) for row in probabilities]
@@ -92,8 +94,6 @@ def decide(model: str, tags: Mapping[str, str], probabilities: Floats) -> Intege
     if THRESHOLD_TAG in tags:
         decided: Integers = (probabilities[:, 1] >= float(tags[THRESHOLD_TAG])).astype(np.int64)
         return decided
-    if ARGMAX_TAG in tags:
-        return argmax_decision(probabilities)
     raise UsageError(
         f"The run of {model} has no decision rule: expected one of the tags {OPERATING_POINT_TAG}, "
         f"{THRESHOLD_TAG} and {ARGMAX_TAG}. It did not finish; run the same `hilum train` to go on."

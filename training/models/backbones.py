@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from typing_extensions import override
 
+from hilum.files import sha256_file
 from training.config import Section
 from training.errors import RecipeError, WeightsError
 
@@ -152,6 +153,12 @@ def _create_squeezenet(config: BackboneConfig, weights: str) -> nn.Module:
         except Exception as error:  # as above
             raise _other_weights(path, f"torchvision's {config.name}", error) from error
     return network
+
+
+def weights_digest(weights: str) -> str:
+    """Return what tells weights of one name apart: the SHA-256 of a file, else the name itself."""
+    path = Path(weights)
+    return sha256_file(path) if weights not in ("none", "imagenet") and path.is_file() else weights
 
 
 def _weights_file(weights: str) -> Path:

@@ -79,6 +79,7 @@ def model_card(run_id: str, tags: Mapping[str, str], parameters: Mapping[str, st
             if prefix == f"n_{split}":
                 classes[label] = int(value)
     model = tags[tracking.MODEL_TAG]
+    overruled = (THRESHOLD_TAG, OPERATING_POINT_TAG) if ARGMAX_TAG in tags else ()
     return ModelCard(
         model=model,
         run_id=run_id,
@@ -86,6 +87,6 @@ def model_card(run_id: str, tags: Mapping[str, str], parameters: Mapping[str, st
         intended_use=INTENDED_USE,
         not_for=NOT_FOR,
         limits=LIMITS,
-        origin={name: tags[tag] for tag, name in _KINDS.items() if tag in tags},
+        origin={name: tags[tag] for tag, name in _KINDS.items() if tag in tags and tag not in overruled},
         trained_on={split: classes for split, classes in counts.items() if classes},
     )

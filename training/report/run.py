@@ -14,6 +14,7 @@ from hilum.errors import UsageError
 from hilum.files import write_atomic
 from training import tracking
 from training.data.cache import RadiographCache
+from training.data.metadata import SPLITS
 from training.data.run_data import load_run_data
 from training.data.samples import build_samples
 from training.evaluate.decisions import decide, temperature_of
@@ -63,11 +64,20 @@ def fetch_report(
 
 
 def example_pictures(run: Run, folder: Path, split: str, home: Path) -> list[ExampleOverlay]:
-    """Return a few images of each class of a data set under their heat maps."""
+    """Return a few images of each class of an evaluated split under their heat maps.
+
+    Raises:
+        UsageError: the folder is not the data set that was evaluated, or all its splits were at once.
+    """
     tags, model = run.data.tags, run.data.tags[tracking.MODEL_TAG]
     cache = RadiographCache.open(home / "cache")
-    beside = load_run_data(folder, tags)
-    table = build_samples(beside.data, cache, model, split.rpartition("/")[2], classes=beside.classes)
+    beside, last = load_run_data(folder, tags), split.rpartition("/")[2]
+    if beside.place(last) != split or last not in SPLITS:
+        raise UsageError(
+            f"{folder} has no split that was evaluated as {split}: its own would be {beside.place('test')}. "
+            "Give the data set that was evaluated, or leave --data out for a report without pictures."
+        )
+    table = build_samples(beside.data, cache, model, last, classes=beside.classes)
     with tracking.downloaded(run.info.run_id, tracking.CHECKPOINT) as checkpoint:
         network = load_network(checkpoint)
     rule = DecisionRule(decide=partial(decide, model, tags), temperature=temperature_of(tags))

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from hilum.files import write_atomic
 from hilum.radiograph import DECODER_DIGEST
 from training import tracking
 from training.data.cache import RadiographCache
-from training.evaluate.decisions import ARGMAX_TAG, OPERATING_POINT_TAG, THRESHOLD_TAG
+from training.evaluate.decisions import ARGMAX_TAG
 from training.evaluate.run import complete_training, evaluate_network, log_evaluation
 from training.models.network import RadiographNetwork
 from training.study.pooled import Summary, summarize
@@ -124,7 +123,8 @@ def check_possible(study: Study) -> None:
         DataSetError: the data cannot be divided so, or a class has no image.
         WeightsError: the recipe's weights cannot be had.
     """
-    study.job(next(study.divisions()))
+    for division in study.divisions():
+        study.job(division)
     recipe = study.recipe
     RadiographNetwork(recipe.backbone, study.labels, recipe.head, weights=recipe.weights)
 
@@ -139,11 +139,13 @@ def _part(study: Study, division: Division, cache: RadiographCache, folder: Path
     stderr.print(f"{name}:")
     job = study.job(division)
     run_id = _trained(job, record, cache)
+    if study.protocol.decision == "argmax":
+        tracking.set_tags(run_id, {ARGMAX_TAG: "true"})
     tags = tracking.run_tags(run_id)
     with tracking.downloaded(run_id, tracking.CHECKPOINT) as checkpoint:
         network = load_network(checkpoint)
     evaluation, predictions = evaluate_network(
-        study.model, network, _decision(study, tags), job.data, "test", cache, n_bootstrap=n_bootstrap
+        study.model, network, tags, job.data, "test", cache, n_bootstrap=n_bootstrap
     )
     log_evaluation(run_id, "test", evaluation, predictions, job.data.digest())
     tracking.set_tags(run_id, {RUN_NAME_TAG: name})
@@ -165,14 +167,6 @@ def _trained(job: TrainingJob, record: Record, cache: RadiographCache) -> str:
     record.write_run(trained.run_id)
     complete_training(job, trained, cache, record.folder)
     return trained.run_id
-
-
-def _decision(study: Study, tags: Mapping[str, str]) -> dict[str, str]:
-    """Return the tags of a training run with the decision rule that the protocol asks for."""
-    if study.protocol.decision == "operating_point":
-        return dict(tags)
-    thresholds = (OPERATING_POINT_TAG, THRESHOLD_TAG)
-    return {key: value for key, value in tags.items() if key not in thresholds} | {ARGMAX_TAG: "true"}
 
 
 def _tags(study: Study) -> dict[str, str]:

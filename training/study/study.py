@@ -20,6 +20,7 @@ from training.data.metadata import SPLITS, DataSet
 from training.data.samples import FILTER_LABELS
 from training.data.splits import fold_split, holdout_split
 from training.errors import RecipeError
+from training.models.backbones import weights_digest
 from training.train.loop import TrainingJob
 from training.train.protocol import ProtocolConfig
 from training.train.recipe import NetworkRecipe
@@ -80,8 +81,9 @@ class Study:
     def key(self) -> str:
         """Return a digest of all that shapes the result."""
         parts = (self.model, self.recipe.model_dump(mode="json"), self.protocol.model_dump(mode="json"))
-        rest = (self.data.digest(), DECODER_DIGEST, self.seed, self.max_minutes, tracking.address())
-        return sha256_bytes(json.dumps([*parts, *rest]).encode())[:16]
+        rest = (self.data.digest(), DECODER_DIGEST, weights_digest(self.recipe.weights), self.seed)
+        where = (self.max_minutes, tracking.address())
+        return sha256_bytes(json.dumps([*parts, *rest, *where]).encode())[:16]
 
     def folder(self, home: Path) -> Path:
         """Return the folder of its records and checkpoints; it exists only until the study is complete."""

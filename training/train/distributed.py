@@ -6,6 +6,7 @@ checkpoints, so on several machines HILUM_HOME must be a folder that these share
 processes are small and go over gloo; gradients go over NCCL where the network is on GPUs.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,6 +27,14 @@ T = TypeVar("T")
 PATIENCE = timedelta(hours=12)
 """How long the others wait for rank zero, which may have a large data set to decode. A process that dies
 is noticed at once, by torchrun and by its closed connections."""
+
+
+LAST_MESSAGES_S = 0.2
+"""gloo's threads need Python's lock once more to drop what they sent last. A group that is destroyed before
+holds that lock while it waits for them: both would wait for ever."""
+
+END_OF_RANK_ZERO = timedelta(minutes=1)
+"""How long the others let a failed rank zero tell MLflow of it."""
 
 
 class RankZeroFailedError(HilumError):
@@ -81,8 +90,17 @@ def joined_processes(device: str) -> Iterator[None]:
             yield
             sum_over_processes(0)  # nobody leaves while another still reads what rank zero will delete
         except (Exception, KeyboardInterrupt) as error:
-            raise _how_to_end(error) from error
-        distributed.destroy_process_group()
+            end = _how_to_end(error)
+            if end is error:
+                raise
+            raise end from error
+        leave()
+
+
+def leave() -> None:
+    """Leave the group of processes."""
+    time.sleep(LAST_MESSAGES_S)
+    distributed.destroy_process_group()
 
 
 def _how_to_end(error: BaseException) -> BaseException:
@@ -91,9 +109,9 @@ def _how_to_end(error: BaseException) -> BaseException:
     if rank() == 0:
         return LostProcessError() if lost else error
     if isinstance(error, RankZeroFailedError):
-        with suppress(RuntimeError):
-            # until rank zero has ended: torchrun would end it as soon as another process has failed
-            sum_over_processes(0)
+        with suppress(RuntimeError):  # it closes its connections when it ends
+            # before, torchrun would end it as soon as another process has
+            distributed.all_reduce(torch.zeros(1), async_op=True).wait(END_OF_RANK_ZERO)
         return SystemExit(error.exit_code)
     if isinstance(error, KeyboardInterrupt):
         return SystemExit(130)

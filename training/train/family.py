@@ -43,6 +43,8 @@ class Family(Section):
             raise ValueError("variants: expected a mapping of names to what differs")
         recipes = {}
         for variant, own in variants.items():
+            if not isinstance(own, dict | None):
+                raise ValueError(f"variants.{variant}: expected a mapping of what differs, got {own!r}")
             name = f"{content['name']}/{variant}" if variant else content["name"]
             recipes[variant] = {"name": name, "source": content.get("source"), **_merged(common, own or {})}
         return {**content, "recipes": recipes}
@@ -123,7 +125,7 @@ def load_family(name_or_path: str) -> Family:
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise RecipeError(f"{path.name}: {wrong}.") from error
-    except (yaml.YAMLError, TypeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
         raise RecipeError(f"{path.name} is not a YAML mapping: {error}.") from error
 
 

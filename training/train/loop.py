@@ -25,6 +25,7 @@ from training.data.metadata import DataSet
 from training.data.samples import SampleTable, build_samples
 from training.data.subset import SubsetConfig
 from training.errors import DataSetError
+from training.models.backbones import weights_digest
 from training.models.network import RadiographNetwork
 from training.train.batch_norm import share_batch_norm
 from training.train.checkpoint import DESCRIPTION, check_resumable, load_network, save_network
@@ -60,7 +61,7 @@ class TrainingJob:
     def key(self) -> str:
         """Return a digest of all that shapes the result: it names the folder to go on from."""
         parts = (self.model, self.recipe.model_dump(mode="json"), self.data.digest(), DECODER_DIGEST)
-        rest = (self.seed, self.max_minutes, tracking.address())
+        rest = (weights_digest(self.recipe.weights), self.seed, self.max_minutes, tracking.address())
         return sha256_bytes(json.dumps([*parts, *rest]).encode())[:16]
 
     def stage_before(self) -> "TrainingJob | None":
@@ -216,6 +217,7 @@ def _tags(job: TrainingJob) -> dict[str, str]:
         tracking.MODEL_TAG: job.model,
         tracking.RECIPE_TAG: job.recipe_name,
         tracking.DATA_DIGEST_TAG: job.data.digest(),
+        tracking.UNDIVIDED_DIGEST_TAG: job.data.undivided_digest(),
         tracking.DECODER_DIGEST_TAG: DECODER_DIGEST,
     }
     if job.recipe.classes is not None:

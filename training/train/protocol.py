@@ -13,11 +13,12 @@ class ProtocolConfig(Section):
     name: Literal["holdout", "crossval"] = "holdout"
     """`holdout` tests on one split; in `crossval` each part of the data is the test split once."""
     shares: tuple[float, float, float] | None = None
-    """Shares of the patients for train, val and test (holdout); null keeps the data set's own split."""
+    """Shares of the images for train, val and test, whole patients each (holdout); null keeps the data set's
+    own split."""
     folds: int = Field(default=10, ge=2)
     """Parts that take turns as the test split (crossval)."""
     validation_share: float = Field(default=0.1, gt=0, lt=0.5)
-    """Share of the training patients that chooses epoch, threshold and temperature (crossval)."""
+    """Share of the training images, whole patients, that chooses epoch and thresholds (crossval)."""
     repeats: int = Field(default=1, ge=1)
     """How often the whole is done again, with another seed for division, weights and order."""
     decision: Literal["argmax", "operating_point"] = "operating_point"

@@ -1,17 +1,20 @@
 """Recipes: everything that shapes a network. `family.py` reads them from YAML."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from hilum.contract import CLASSIFIER, FILTER, LABELS
 from training.config import Section
+from training.data.samples import FILTER_LABELS
 from training.data.subset import SubsetConfig
 from training.errors import RecipeError
 from training.models.backbones import BackboneConfig
 from training.models.head import HeadConfig
 from training.train.augmentation import AugmentationConfig
 from training.train.losses import LossConfig
+from training.train.search_space import SearchSpace, Setting
 
 
 class OptimizerConfig(Section):
@@ -94,12 +97,17 @@ class NetworkRecipe(Section):
     accumulate: int = Field(default=1, ge=1)
     """Equal parts that a step's images go through the network in, one after the other, where they do not
     fit into memory at once. Batch normalisation sees a part at a time; all else is as without."""
+    precision: Literal["auto", "32"] = "auto"
+    """Arithmetic: `auto` multiplies in bfloat16 where the hardware can, which rounds otherwise than where it
+    cannot; `32` is the same everywhere."""
     repeats: dict[str, int] = Field(default_factory=dict)
     """Oversampling: how often each image of a class is shown per epoch (1 where not named)."""
     averaged_weights: float | None = Field(default=None, gt=0, lt=1)
     """Decay of an exponential moving average of the weights, which is then what is validated and kept."""
     select_by: Literal["val_loss", "val_auroc"] = "val_loss"
     """Which validation metric chooses the epoch that is kept."""
+    tune: SearchSpace = Field(default_factory=dict)
+    """What `hilum tune` may change, by dotted key of this section, as `optimizer.learning_rate`."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> "NetworkRecipe":
@@ -109,10 +117,40 @@ class NetworkRecipe(Section):
             raise ValueError(f"batch_size {self.batch_size} cannot be cut into {self.accumulate} equal parts")
         if self.budget.small_first and not isinstance(self.backbone.image_size_px, int):
             raise ValueError("small_first needs a square image_size_px")
+        if self.select_by == "val_loss" and any(key.startswith("loss.") for key in self.tune):
+            raise ValueError("tune: losses that differ cannot be compared by val_loss: select_by val_auroc")
+        for key, entry in self.tune.items():
+            for value in entry.examples():
+                self.with_settings({key: value})
         return self
 
+    def with_settings(self, settings: Mapping[str, Setting]) -> "NetworkRecipe":
+        """Return this recipe with other values under dotted keys, and without its search space.
+
+        Raises:
+            ValueError: there is no such key, or a value is impossible; the message names it.
+        """
+        content = self.model_dump(mode="json", exclude={"tune"})
+        for key, value in settings.items():
+            *path, last = key.split(".")
+            section: Any = content
+            for part in path:
+                section = section.get(part) if isinstance(section, dict) else None
+            if not isinstance(section, dict) or key in ("tune", "select_by"):
+                raise ValueError(f"tune: {key}: no setting of a network that can be searched")
+            section[last] = value
+        try:
+            return NetworkRecipe.model_validate(content)
+        except ValidationError as error:
+            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            tried = ", ".join(f"{key} {value}" for key, value in settings.items())
+            raise ValueError(f"tune: {tried}: {wrong}") from error
+
     def resolved(self, *, epochs: int | None, weights: str | None) -> "NetworkRecipe":
-        """Return this recipe with the given options in place of its own; None keeps its own."""
+        """Return this recipe with the given options in place of its own; None keeps its own.
+
+        Its search space is left out: it shapes no training.
+        """
 
         def bounded(budget: BudgetConfig) -> BudgetConfig:
             return budget.model_copy(update={"epochs": epochs or budget.epochs})
@@ -121,7 +159,7 @@ class NetworkRecipe(Section):
         if first is not None:
             first = first.model_copy(update={"budget": bounded(first.budget)})
         changes = {"budget": bounded(self.budget), "weights": weights or self.weights, "first_stage": first}
-        return self.model_copy(update=changes)
+        return self.model_copy(update={**changes, "tune": {}})
 
     def stage_before(self) -> "NetworkRecipe | None":
         """Return the recipe of the first stage, all else being as in the second; None where there is none."""
@@ -154,6 +192,16 @@ class Recipe(Section):
     """The paper, or what the recipe departs from."""
     filter: NetworkRecipe | None = None
     classifier: NetworkRecipe | None = None
+
+    @model_validator(mode="after")
+    def _repeated_classes_exist(self) -> "Recipe":
+        for network, own in ((self.filter, FILTER_LABELS), (self.classifier, LABELS)):
+            if network is not None:
+                classes = network.classes or own
+                unknown = ", ".join(sorted(set(network.repeats) - set(classes)))
+                if unknown:
+                    raise ValueError(f"repeats: no class {unknown}; there are {', '.join(classes)}")
+        return self
 
     def network(self, model: str) -> NetworkRecipe:
         """Return the recipe of `xray_filter` or `xray_classifier`.

@@ -80,7 +80,7 @@ def build_trainer(
         use_distributed_sampler=False,  # `loaders` divides the samples
         max_epochs=recipe.budget.epochs,
         accumulate_grad_batches=recipe.accumulate,
-        precision="bf16-mixed" if bf16_helps(device) else "32-true",
+        precision="bf16-mixed" if recipe.precision == "auto" and bf16_helps(device) else "32-true",
         callbacks=callbacks,
         plugins=[WholeCheckpoints(key)],
         logger=False,

@@ -121,6 +121,12 @@ def plan_studies(
             f"{family.name} tests on {described(family.protocol)}: --folds does not apply. Leave it out, or "
             "use `hilum crossval`."
         )
+    backbones = {family.recipe(variant).network(model).backbone.name for variant, model in networks}
+    if weights not in (None, "none", "imagenet") and len(backbones) > 1:
+        raise UsageError(
+            f"--weights {weights} is of one network, but {len(backbones)} are to be trained: "
+            f"{', '.join(sorted(backbones))}. Choose one by --network and --variant."
+        )
     protocol = with_options(family.protocol, folds=folds, repeats=repeats)
     drawn: dict[str, DataSet] = {}  # variants that share a subset share the reading of its images
     studies = {}

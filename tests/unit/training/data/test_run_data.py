@@ -10,6 +10,7 @@ from training.data.metadata import load_metadata
 from training.data.run_data import load_run_data
 from training.data.subset import SubsetConfig, draw_subset
 from training.data.synthetic import draw_data_set
+from training.errors import DataSetError
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +49,16 @@ def test_other_data_are_external_and_whole(folder: Path) -> None:
     assert beside.place("test") == f"external/a_set-{beside.data.digest()[:8]}/test"
     assert beside.classes is not None
     assert list(beside.classes) == ["other", "covid19"]
+
+
+def test_another_division_of_a_runs_own_data_is_refused(folder: Path) -> None:
+    """A fold's test images may be what another division trains on."""
+    data = load_metadata(folder)
+    swapped = data.with_splits(data.frame["split"].map({"train": "test", "test": "train", "val": "val"}))
+    assert swapped.digest() != data.digest()
+    tags = {
+        tracking.DATA_DIGEST_TAG: swapped.digest(),
+        tracking.UNDIVIDED_DIGEST_TAG: swapped.undivided_digest(),
+    }
+    with pytest.raises(DataSetError, match="trained on another division"):
+        load_run_data(folder, tags)

@@ -9,7 +9,14 @@ import torch
 from training.errors import WeightsError
 from training.models.backbones import BackboneConfig
 from training.models.network import RadiographNetwork
-from training.train.checkpoint import DESCRIPTION, WEIGHTS, load_network, save_network
+from training.train.checkpoint import (
+    DESCRIPTION,
+    WEIGHTS,
+    WholeCheckpoints,
+    check_resumable,
+    load_network,
+    save_network,
+)
 
 CONFIG = BackboneConfig(name="mobilenetv1_100", channels=1, image_size_px=64)
 IMAGES = torch.randint(0, 256, (2, 1, 256, 256), dtype=torch.uint8)
@@ -54,3 +61,29 @@ def test_code_in_a_checkpoint_is_not_run(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(WeightsError):
         load_network(folder)
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_checkpoint_goes_on_with_its_own_job_only(tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    WholeCheckpoints("this job").save_checkpoint({"epoch": 3}, path)
+    check_resumable(path, "this job")
+    with pytest.raises(WeightsError, match=f"{path} is a checkpoint of another training.*delete the folder"):
+        check_resumable(path, "that job")
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", b"PK\x03\x04half"])
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "last.ckpt"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="is no readable checkpoint"):
+        check_resumable(path, "job")
+
+
+def test_a_checkpoint_of_another_program_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    torch.save({"state_dict": {}}, path)
+    with pytest.raises(WeightsError, match="checkpoint of another training"):
+        check_resumable(path, "job")
+    torch.save([1, 2], path)
+    with pytest.raises(WeightsError, match="is no readable checkpoint"):
+        check_resumable(path, "job")

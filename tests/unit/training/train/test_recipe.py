@@ -67,3 +67,40 @@ def test_cosine_rises_over_the_warmup_and_ends_at_zero() -> None:
     assert cosine_factor(0.1, 0.1) == 1
     assert cosine_factor(0.55, 0.1) == pytest.approx(0.5)
     assert cosine_factor(1.0, 0.1) == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("repeats: {covid: 4}", "no class covid; there are no_finding"),
+        ("subset: {images_per_finding: {covid: 4}}", "unknown finding covid"),
+        ("classes: {a: [covid19]}", "give two or more"),
+        ("classes: {a: [covid19], b: [covid19]}", "no finding twice"),
+        ("classes: {a: [covid], b: [covid19]}", "unknown finding covid"),
+    ],
+)
+def test_a_class_that_does_not_exist_is_named(change: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    tiny = (Path(__file__).parents[3] / "support/tiny.yaml").read_text()
+    path.write_text(f"{tiny.replace('classifier: *network', '')}\nclassifier:\n  <<: *network\n  {change}\n")
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(str(path))
+
+
+def test_variants_that_are_no_mapping_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("source: ours\nvariants: {a: text}\n")
+    with pytest.raises(RecipeError, match=r"variants\.a: expected a mapping"):
+        load_recipe(f"{path}/a")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(b"\xff\xfe\x00source")
+    with pytest.raises(RecipeError, match="not a YAML mapping"):
+        load_recipe(str(path))
+
+
+def test_a_family_with_variants_asks_for_one() -> None:
+    with pytest.raises(RecipeError, match=r"variants: name one.*deepcovid/resnet18"):
+        load_recipe("deepcovid")
