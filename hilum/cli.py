@@ -10,7 +10,7 @@ from hilum import __version__
 from hilum.errors import HilumError
 
 COMMANDS = {
-    "data": ("training.commands.data:data", "Check a data set, or draw a synthetic one."),
+    "data": ("training.commands.data:data", "Import, check or draw a data set."),
     "train": ("training.commands.train:train", "Train the filter or the classifier."),
     "tune": ("training.commands.tune:tune", "Search for better settings of a recipe."),
     "evaluate": ("training.commands.evaluate:evaluate", "Measure a trained network, with intervals."),

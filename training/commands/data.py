@@ -1,4 +1,4 @@
-"""`hilum data`: check a data set, or draw a synthetic one."""
+"""`hilum data`: import a public data set, check one, or draw a synthetic one."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +20,7 @@ SHOWN_WARNINGS = 20
 
 @click.group()
 def data() -> None:
-    """Check a data set, or draw a synthetic one.
+    """Import, check or draw a data set.
 
     A data set is a folder with metadata.csv, one row per image, and the columns path, source,
     patient_id, view, finding, filter_label, kind and split. More columns are kept as they are.

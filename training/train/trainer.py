@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
@@ -54,15 +55,11 @@ def build_trainer(
         SigtermInterrupts(),
         EpochLog(tracking.log_metrics, logged),
         *watchers,
-        ModelCheckpoint(
-            dirpath=folder,
-            filename=Path(BEST).stem,
-            monitor=recipe.select_by,
-            mode="max" if recipe.select_by == "val_auroc" else "min",
-            save_last=True,
-            save_on_train_epoch_end=True,  # after the epoch is logged, so that no resumed run has a hole
-            enable_version_counter=False,
+        _checkpoints(
+            folder, BEST, monitor=recipe.select_by, mode="max" if recipe.select_by == "val_auroc" else "min"
         ),
+        # of its own: `save_last` would save only those epochs that are better than all before
+        _checkpoints(folder, LAST),
     ]
     if recipe.averaged_weights is not None:
         callbacks.append(weight_averaging(recipe.averaged_weights))
@@ -88,6 +85,17 @@ def build_trainer(
         enable_model_summary=False,
         enable_progress_bar=stderr.is_terminal,
         default_root_dir=folder,
+    )
+
+
+def _checkpoints(folder: Path, name: str, **options: Any) -> ModelCheckpoint:
+    """Return what saves one file in `folder`, after the epoch is logged: a resumed run has no hole."""
+    return ModelCheckpoint(
+        dirpath=folder,
+        filename=Path(name).stem,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+        **options,
     )
 
 

@@ -24,9 +24,17 @@ from training.data.metadata import DataSet
 from training.errors import DivergedError, RecipeError, StoppedError
 from training.train.distributed import check_joined
 from training.train.loop import TrainingJob, train_network
+from training.train.optuna_study import (
+    MOST_RETRIES,
+    RECORD,
+    StudyRecord,
+    agreed_record,
+    open_study,
+    retry,
+    storage_errors,
+)
 from training.train.recipe import NetworkRecipe
 from training.train.search_space import Choices, Setting
-from training.train.study import RECORD, StudyRecord, agreed_record, open_study, retry, storage_errors
 
 STUDY_TAG = "hilum.study"
 TRIAL_TAG = "hilum.trial"
@@ -274,7 +282,7 @@ def _fail_and_retry(study: optuna.Study, trial: FrozenTrial) -> None:
     """Mark the run of a trial whose process died, and try its settings again."""
     if RUN in trial.user_attrs:
         tracking.mark_failed(trial.user_attrs[RUN])
-    retry(study, trial)
+    retry(study, trial, MOST_RETRIES)
 
 
 def _result(job: TuningJob, study: optuna.Study, run_id: str) -> TuningResult:

@@ -9,8 +9,8 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from hilum.errors import ServiceUnreachableError, UsageError
-from training.train import study as module
-from training.train.study import RECORD, StudyRecord, agreed_record, open_study, retry
+from training.train import optuna_study as module
+from training.train.optuna_study import RECORD, StudyRecord, agreed_record, open_study, retry
 
 
 def ignore(study: optuna.Study, trial: FrozenTrial) -> None:
@@ -68,7 +68,7 @@ def test_settings_that_kill_each_time_are_given_up(tmp_path: Path) -> None:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The reported value is ignored")
             study.optimize(die, n_trials=1, catch=(KilledError,))
-        retry(study, study.trials[-1])
+        retry(study, study.trials[-1], module.MOST_RETRIES)
     assert [trial.params for trial in study.trials] == [{"rate": 0.25}] * (1 + module.MOST_RETRIES)
 
 

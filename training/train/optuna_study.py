@@ -24,7 +24,7 @@ GRACE_S = 60
 """Without a sign of life for so long, a trial is taken for dead: whoever begins the next one says so."""
 
 MOST_RETRIES = 3
-"""How often the settings of a trial that was killed are tried again."""
+"""How often settings are tried again that may be what kills their process."""
 
 ATTEMPTS = 3
 """To open a database, which several machines may be preparing at this moment."""
@@ -51,11 +51,14 @@ class StudyRecord(TypedDict):
     """The MLflow run whose children the trials are."""
 
 
-def retry(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Put the settings of a trial that did not get to its end first in the queue, with what it reported."""
+def retry(study: optuna.Study, trial: FrozenTrial, most: int | None = None) -> None:
+    """Put the settings of a trial that was cut short first in the queue, with what it reported.
+
+    Settings that have been tried again `most` times already are given up.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
-        again = RetryHeartbeatStaleTrialCallback(MOST_RETRIES, inherit_intermediate_values=True)
+        again = RetryHeartbeatStaleTrialCallback(most, inherit_intermediate_values=True)
     again(study, trial)
 
 
