@@ -87,10 +87,10 @@ def answers(
 
 
 def shrunk(content: Any) -> Any:
-    """Return a recipe's content with small images and batches."""
+    """Return a recipe's content with small images and batches, and without what only a search reads."""
     if not isinstance(content, dict):
         return content
-    small = {key: shrunk(value) for key, value in content.items()}
+    small = {key: shrunk(value) for key, value in content.items() if key != "tune"}
     if "image_size_px" in content:
         small["image_size_px"] = SQUARE_PX if isinstance(content["image_size_px"], int) else CANVAS_PX
     changes: dict[str, Any] = {"batch_size": BATCH_SIZE, "small_first": []}
