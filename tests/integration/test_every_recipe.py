@@ -93,7 +93,7 @@ def shrunk(content: Any) -> Any:
     small = {key: shrunk(value) for key, value in content.items() if key != "tune"}
     if "image_size_px" in content:
         small["image_size_px"] = SQUARE_PX if isinstance(content["image_size_px"], int) else CANVAS_PX
-    changes: dict[str, Any] = {"batch_size": BATCH_SIZE, "small_first": []}
+    changes: dict[str, Any] = {"batch_size": BATCH_SIZE, "small_first": [], "weights": "none"}
     return small | {key: value for key, value in changes.items() if key in content}
 
 
@@ -102,7 +102,7 @@ def run_through(case: Case, series: CommandSeries, data: Path, recipes: Path) ->
     family, _, variant = case.recipe.partition("/")
     recipe = f"{recipes / family}.yaml" + (f"/{variant}" if variant else "")
     of = (case.network, "--data", data, "--json")
-    done = {"train": series.run("train", *of, "--recipe", recipe, "--weights", "none", "--epochs", "1")}
+    done = {"train": series.run("train", *of, "--recipe", recipe, "--epochs", "1")}
     if done["train"].status != 0:
         return done
     run = ("--run", done["train"].record()["run_id"])

@@ -28,7 +28,7 @@ class Family(Section):
     protocol: ProtocolConfig = ProtocolConfig()
     """How the paper divides its data."""
     published: tuple[Published, ...] = ()
-    """The tables that the paper prints."""
+    """The tables that the paper prints; in a file also the name of another family, to stand beside its."""
     recipes: dict[str, Recipe]
     """By variant; `""` is the only one where the family has no variants."""
 
@@ -121,6 +121,8 @@ def load_family(name_or_path: str) -> Family:
         content = yaml.safe_load(path.read_text())
         if not isinstance(content, dict):
             raise TypeError("the file holds no keys")
+        if isinstance(content.get("published"), str):
+            content["published"] = load_family(content["published"]).published
         return Family.model_validate({"name": path.stem, **content})
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())

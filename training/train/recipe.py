@@ -149,7 +149,9 @@ class NetworkRecipe(Section):
     def resolved(self, *, epochs: int | None, weights: str | None) -> "NetworkRecipe":
         """Return this recipe with the given options in place of its own; None keeps its own.
 
-        Its search space is left out: it shapes no training.
+        Weights `none` in place of the recipe's own train every layer: what a recipe keeps frozen of
+        pre-trained weights is not worth keeping of random ones. Its search space is left out: it shapes no
+        training.
         """
 
         def bounded(budget: BudgetConfig) -> BudgetConfig:
@@ -158,8 +160,11 @@ class NetworkRecipe(Section):
         first = self.first_stage
         if first is not None:
             first = first.model_copy(update={"budget": bounded(first.budget)})
+        backbone = self.backbone
+        if weights == "none" != self.weights:
+            backbone = backbone.model_copy(update={"frozen_through": None, "frozen_except": ()})
         changes = {"budget": bounded(self.budget), "weights": weights or self.weights, "first_stage": first}
-        return self.model_copy(update={**changes, "tune": {}})
+        return self.model_copy(update={**changes, "backbone": backbone, "tune": {}})
 
     def stage_before(self) -> "NetworkRecipe | None":
         """Return the recipe of the first stage, all else being as in the second; None where there is none."""

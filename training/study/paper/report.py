@@ -40,6 +40,8 @@ class NetworkFacts:
     """Of training; None where they were not limited."""
     weights: str
     """At the start."""
+    frozen_through: str | None
+    """Last layer whose weights stayed as they started, or `all` but the head; None where all were trained."""
     images: Mapping[str, int]
     """Distinct tested images of each class."""
     n_patients: int
@@ -59,10 +61,11 @@ class NetworkFacts:
         """Return the facts as one sentence."""
         counts = ", ".join(f"{n} {label}" for label, n in self.images.items())
         decision = self.decision.replace("_", " ")
+        frozen = f", frozen through {self.frozen_through}" if self.frozen_through else ", every layer trained"
         minutes = f" and {self.max_minutes:g} minutes" if self.max_minutes else ""
         return (
             f"{self.name}: {self.protocol}, {self.n_networks} network(s) of at most {self.epochs} epoch(s)"
-            f"{minutes} from weights `{self.weights}`, tested on {sum(self.images.values())} images "
+            f"{minutes} from weights `{self.weights}`{frozen}, tested on {sum(self.images.values())} images "
             f"({counts}) of {self.n_patients} patients; class decided by {decision}; run {self.run_id}"
             f"{', complete before' if self.reused else ''}."
         )
@@ -141,6 +144,7 @@ def _facts(network: Network, finished: FinishedStudy) -> NetworkFacts:
         epochs=study.recipe.budget.epochs,
         max_minutes=study.max_minutes,
         weights=study.recipe.weights,
+        frozen_through=study.recipe.backbone.frozen_through,
         images=_counts(predictions.labels, [int(k) for k in predictions.truth[distinct]]),
         n_patients=finished.summary.evaluation.n_patients,
         n_networks=len(finished.parts),

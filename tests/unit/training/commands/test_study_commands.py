@@ -44,7 +44,6 @@ def refusal_of(command: click.Command, *arguments: str | Path) -> HilumError:
         (crossval, (f"{TINY_FAMILY}/plain", "--network", "filter"), "no section for xray_filter"),
         (paper, ("icapuk",), "There are apostolopoulos, civit_masot, deepcovid, icapuc"),
         (paper, (str(TINY_FAMILY), "--variant", "odd"), "no variant 'odd'"),
-        (paper, ("icapuc_scratch",), "holds no published table"),
         (paper, ("deepcovid", "--network", "filter"), "no table is of xray_filter"),
     ],
 )

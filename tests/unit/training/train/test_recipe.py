@@ -52,6 +52,17 @@ def test_options_replace_the_recipes_own() -> None:
     assert recipe.resolved(epochs=None, weights=None) == recipe
 
 
+def test_random_weights_in_place_of_trained_ones_leave_no_layer_frozen() -> None:
+    recipe = load_recipe("apostolopoulos/xception").network(CLASSIFIER)
+    assert recipe.backbone.frozen_through
+    assert recipe.backbone.frozen_except
+    scratch = recipe.resolved(epochs=None, weights="none").backbone
+    assert (scratch.frozen_through, scratch.frozen_except) == (None, ())
+    own = recipe.model_copy(update={"weights": "none"})  # whoever writes this into a recipe means it
+    assert own.resolved(epochs=None, weights="none").backbone == recipe.backbone
+    assert recipe.resolved(epochs=None, weights="own.pt").backbone == recipe.backbone
+
+
 def test_image_size_grows_with_the_budget() -> None:
     recipe = load_recipe("icapuc_scratch").network(CLASSIFIER)
     sizes = [image_size_at(recipe, used / 100) for used in range(101)]

@@ -41,9 +41,17 @@ def test_an_unknown_variant_names_those_that_there_are() -> None:
         choose_networks(load_family("deepcovid"), ["vgg"])
 
 
-def test_a_recipe_without_tables_names_those_that_have_some() -> None:
-    with pytest.raises(RecipeError, match=r"'icapuc_scratch' holds no published table.*deepcovid"):
-        choose_networks(load_family("icapuc_scratch"))
+def test_a_recipe_without_tables_names_those_that_have_some(tmp_path: Path) -> None:
+    path = tmp_path / "own.yaml"
+    path.write_text("source: ours\n")
+    with pytest.raises(RecipeError, match=r"'own' holds no published table.*deepcovid"):
+        choose_networks(load_family(str(path)))
+
+
+def test_a_recipe_may_stand_beside_another_familys_tables() -> None:
+    scratch = load_family("icapuc_scratch")
+    assert scratch.published == load_family("icapuc").published
+    assert choose_networks(scratch) == choose_networks(load_family("icapuc"))
 
 
 @pytest.mark.parametrize(

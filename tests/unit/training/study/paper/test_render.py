@@ -41,6 +41,7 @@ def test_the_banner_says_what_ours_rests_on(report: PaperReport) -> None:
     assert "Trained and tested on mine (digest 0123456789ab), not on the paper's images" in first
     assert "cannot be expected to match" in first
     assert "plain: 2 folds by patient, 2 network(s) of at most 2 epoch(s) from weights `none`" in plain
+    assert ", every layer trained, tested on" in plain
     assert "120 images" in plain
     assert "of 60 patients; class decided by argmax; run run-plain." in plain
     assert binary.endswith("run run-binary, complete before.")
