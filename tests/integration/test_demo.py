@@ -48,6 +48,7 @@ def test_the_main_job_runs_on_real_radiographs(tmp_path: Path) -> None:
         )
         assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
         assert "For research and triage support only" in result.stdout + result.stderr
+        assert "Second stage:" in result.stderr, "the classifier learns as ICA-PUC's: in two stages"
         answers = [line for line in result.stdout.splitlines() if ".jpg" in line]
         assert any(line.split()[-1] == "1" for line in answers), result.stdout
     finally:
