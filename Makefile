@@ -71,8 +71,9 @@ demo: install ## From data to a served prediction; DATA=DIR for your own radiogr
 	$(HILUM) export filter --data "$(DEMO_DATA)"
 	$(HILUM) export classifier --data "$(DEMO_DATA)"
 	$(HILUM) release create --data "$(DEMO_DATA)"
+	$(HILUM) release gate newest --data "$(DEMO_DATA)" --policy demo
 	$(HILUM) promote newest
-	$(HILUM) rollout
+	$(HILUM) rollout apply
 	find -L "$(DEMO_DATA)" -name "*.jpg" -o -name "*.png" -o -name "*.dcm" | sort | awk 'NR % 97 == 1' | head -6 | xargs -d '\n' $(HILUM) predict --heatmaps "$(HILUM_HOME)/heatmaps"
 	$(HILUM) status
 

@@ -1,6 +1,7 @@
 """The synchronous gRPC client of the front door."""
 
 import re
+import time
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +20,16 @@ from clients.messages import (
     requested_outputs,
 )
 from clients.results import Screening
-from hilum.contract import ACCEPTED, ACTIVATION_MAP, EMBEDDING, SCREENING, VALID_PROBABILITY, Tensor
+from clients.shadow import Shadow, ShadowCounts, ShadowPolicy
+from hilum.contract import (
+    ACCEPTED,
+    ACTIVATION_MAP,
+    CHALLENGER_SCREENING,
+    EMBEDDING,
+    SCREENING,
+    VALID_PROBABILITY,
+    Tensor,
+)
 from hilum.errors import UsageError
 from hilum.operating_point import OperatingPoint
 
@@ -28,7 +38,7 @@ HEALTH_TIMEOUT_S = 5.0
 
 
 class ScreeningClient:
-    """Asks a Triton server's `xray_screening` about radiographs, over one gRPC connection.
+    """Asks a Triton server's front door about radiographs, over one gRPC connection.
 
     Threads may share a client: its gRPC channel may be shared, and the rest is a cache of
     operating points that only grows.
@@ -39,15 +49,25 @@ class ScreeningClient:
         'lung_opacity'
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float = 30.0,
+        model: str = SCREENING,
+        shadow: ShadowPolicy | None = None,
+    ) -> None:
         """Prepare a connection to `url`, `host:port` of Triton's gRPC service; nothing is sent yet.
 
         Args:
             url: `host:port`, without a scheme.
             timeout_s: longest wait for one answer, in seconds.
+            model: the front door: the champion's, or `CHALLENGER_SCREENING`.
+            shadow: also asks the challenger about a sample of the images, without the caller waiting for it.
 
         Raises:
             UsageError: `url` is no `host:port`, or `timeout_s` is not above 0.
+            OSError: the record of mirrored requests cannot be opened.
         """
         if not re.fullmatch(r"[^\s/]+:\d+", url):
             raise UsageError(f"Triton's gRPC address must be host:port, such as 127.0.0.1:8001; got {url!r}.")
@@ -55,8 +75,10 @@ class ScreeningClient:
             raise UsageError(f"The time allowed for an answer must be above 0 s, got {timeout_s:g} s.")
         self.url = url
         self.timeout_s = timeout_s
+        self.model = model
         self._grpc = InferenceServerClient(url, channel_args=CHANNEL_OPTIONS)
         self._operating_points: dict[int, OperatingPoint] = {}
+        self._shadow = None if shadow is None else self._make_shadow(shadow)
 
     def __enter__(self) -> Self:
         return self
@@ -67,22 +89,32 @@ class ScreeningClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; calls under way in other threads fail at once."""
+        """Close the connection; calls under way in other threads fail at once.
+
+        Mirrored requests are waited for first, no longer than their policy says.
+        """
+        if self._shadow is not None:
+            self._shadow.close()
         self._grpc.close()
 
+    @property
+    def shadow_counts(self) -> ShadowCounts:
+        """What became of the images that were to be mirrored to the challenger; none without a policy."""
+        return ShadowCounts() if self._shadow is None else self._shadow.counts
+
     def check_ready(self) -> None:
-        """Return if the server answers and serves `xray_screening`.
+        """Return if the server answers and serves this client's front door.
 
         Raises:
             ServerUnreachableError: nothing answers at the address.
             DeadlineExceededError: no answer came within `HEALTH_TIMEOUT_S`.
             ModelNotReadyError: the server answers without the model.
         """
-        with translated(self.url, HEALTH_TIMEOUT_S):
+        with translated(self.url, HEALTH_TIMEOUT_S, model=self.model):
             self._grpc.is_server_live(client_timeout=HEALTH_TIMEOUT_S)
-            ready = self._grpc.is_model_ready(SCREENING, client_timeout=HEALTH_TIMEOUT_S)
+            ready = self._grpc.is_model_ready(self.model, client_timeout=HEALTH_TIMEOUT_S)
         if not ready:
-            raise ModelNotReadyError(self.url, SCREENING, "no version of it is loaded")
+            raise ModelNotReadyError(self.url, self.model, "no version of it is loaded")
 
     def screen(self, image: bytes, *, heatmap: bool = False, embedding: bool = False) -> Screening:
         """Return the served release's answer for the content of one image file.
@@ -102,6 +134,13 @@ class ScreeningClient:
             ServerFailureError: the server failed, or answered outside the contract.
         """
         extra = [tensor for tensor, wanted in ((ACTIVATION_MAP, heatmap), (EMBEDDING, embedding)) if wanted]
+        start = time.perf_counter()
+        screening = self._screen(image, extra)
+        if self._shadow is not None:
+            self._shadow.offer(image, screening, time.perf_counter() - start)
+        return screening
+
+    def _screen(self, image: bytes, extra: list[Tensor]) -> Screening:
         try:
             result = self._infer(image, extra)
             try:
@@ -115,9 +154,9 @@ class ScreeningClient:
             raise ServerFailureError(self.url, str(error)) from error
 
     def _infer(self, image: bytes, extra: list[Tensor]) -> InferResult:
-        with translated(self.url, self.timeout_s):
+        with translated(self.url, self.timeout_s, model=self.model):
             return self._grpc.infer(
-                SCREENING,
+                self.model,
                 [image_input(image)],
                 outputs=requested_outputs(*extra),
                 client_timeout=self.timeout_s,
@@ -126,14 +165,19 @@ class ScreeningClient:
     def _operating_point(self, release: int) -> OperatingPoint:
         """Return the decision thresholds of a release, asked for once: a release never changes."""
         if release not in self._operating_points:
-            with translated(self.url, self.timeout_s):
-                answer = self._grpc.get_model_config(SCREENING, str(release), client_timeout=self.timeout_s)
+            with translated(self.url, self.timeout_s, model=self.model):
+                answer = self._grpc.get_model_config(self.model, str(release), client_timeout=self.timeout_s)
             parameters = {name: value.string_value for name, value in answer.config.parameters.items()}
             try:
                 self._operating_points[release] = OperatingPoint.from_parameters(parameters)
             except (UsageError, ValueError) as error:
                 raise ContractMismatchError(f"release {release} has no operating point: {error}") from error
         return self._operating_points[release]
+
+    def _make_shadow(self, policy: ShadowPolicy) -> Shadow:
+        """Connect a second client, to the challenger's front door."""
+        challenger = ScreeningClient(self.url, timeout_s=policy.timeout_s, model=CHALLENGER_SCREENING)
+        return Shadow(policy, challenger.screen, challenger.close)
 
 
 def _release(result: InferResult) -> int:

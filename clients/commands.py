@@ -38,6 +38,17 @@ if TYPE_CHECKING:
     show_default=True,
     help="Longest wait for one answer, in seconds.",
 )
+@click.option(
+    "--shadow",
+    "shadow_share",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="Also send this share of the images to the challenger; answers do not wait for it.",
+)
+@click.option(
+    "--shadow-record",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File to append both answers to, without images (`hilum release compare`).",
+)
 def predict(
     paths: tuple[Path, ...],
     as_json: bool,  # noqa: FBT001 - click passes flags by name
@@ -46,6 +57,8 @@ def predict(
     url: str | None,
     in_flight: int,
     timeout_s: float,
+    shadow_share: float | None,
+    shadow_record: Path | None,
 ) -> None:
     """Screen radiographs through the front door: files, or folders and all that is in them.
 
@@ -56,20 +69,28 @@ def predict(
       hilum predict scan.dcm                        a table
       hilum predict ward/ --json | jq .finding      one object per file
       hilum predict ward/ --csv answers.csv --heatmaps overlays/
+      hilum predict ward/ --shadow 0.1 --shadow-record pairs.jsonl
     """
     from clients.batch import Batch, Outcome
     from clients.client import ScreeningClient
     from clients.heatmap import HeatmapFolder
     from clients.image_files import find_images
     from clients.report import print_answers, print_failures, write_csv
+    from clients.shadow import ShadowPolicy
 
     if as_json and csv_file:
         raise UsageError("Give --json or --csv, not both.")
+    if (shadow_share is None) != (shadow_record is None):
+        raise UsageError("Give --shadow and --shadow-record together: a share, and where its answers go.")
+    shadow = (
+        ShadowPolicy(share=shadow_share, record=shadow_record) if shadow_share and shadow_record else None
+    )
     images = find_images(paths)
     kept: list[Outcome] = []
     failed = 0
     is_written = as_json
-    with ScreeningClient(url or settings().triton_address, timeout_s=timeout_s) as client:
+    address = url or settings().triton_address
+    with ScreeningClient(address, timeout_s=timeout_s, shadow=shadow) as client:
         client.check_ready()
         batch = Batch(client, in_flight=in_flight, heatmaps=HeatmapFolder(heatmaps) if heatmaps else None)
         try:
@@ -89,6 +110,8 @@ def predict(
                 stderr.print(NOTICE)
             else:
                 print_answers(stdout, kept)
+    if shadow is not None:
+        stderr.print(f"Mirrored to the challenger: {client.shadow_counts}.", markup=False)
     if batch.server_error is not None:
         raise batch.server_error
     if failed:

@@ -64,7 +64,7 @@ class ModelNotReadyError(ClientError):
     def __init__(self, address: str, model: str, detail: str) -> None:
         super().__init__(
             f"Triton at {address} serves no ready {model} ({detail}). "
-            "Roll a release out with `hilum rollout`, or ask `hilum status` what is served."
+            "Roll a release out with `hilum rollout apply`, or ask `hilum status` what is served."
         )
         self.address = address
         self.model = model

@@ -28,24 +28,27 @@ UNKNOWN_MODEL = "Request for unknown model"
 OVERLOAD = ("Exceeds maximum queue size", "Request timeout expired")
 """Triton's words for a full queue and for a request that waited there too long."""
 
-INSIDE_ENSEMBLE = f"in ensemble '{SCREENING}', "
+INSIDE_ENSEMBLE = "in ensemble '{}', "
 """What Triton puts before the message of a step that failed."""
 
 
 @contextmanager
-def translated(address: str, timeout_s: float) -> Iterator[None]:
-    """Raise what `tritonclient` raises inside the block as one of `clients.errors`."""
+def translated(address: str, timeout_s: float, *, model: str = SCREENING) -> Iterator[None]:
+    """Raise what `tritonclient` raises inside the block, about a front door, as one of `clients.errors`."""
     try:
         yield
     except InferenceServerException as error:
-        raise translate(error, address, timeout_s) from error
+        raise translate(error, address, timeout_s, model=model) from error
 
 
-def translate(error: InferenceServerException, address: str, timeout_s: float) -> HilumError:
-    """Return our error for a failed call to `address` that was allowed `timeout_s` seconds."""
+def translate(
+    error: InferenceServerException, address: str, timeout_s: float, *, model: str = SCREENING
+) -> HilumError:
+    """Return our error for a failed call to `model` at `address` that was allowed `timeout_s` seconds."""
     status = (error.status() or "").removeprefix("StatusCode.")
-    inside = error.message().startswith(INSIDE_ENSEMBLE)
-    message = error.message().removeprefix(INSIDE_ENSEMBLE).strip()
+    prefix = INSIDE_ENSEMBLE.format(model)
+    inside = error.message().startswith(prefix)
+    message = error.message().removeprefix(prefix).strip()
     sentence = message.splitlines()[0].rstrip(".") if message else status
     match status:
         case "DEADLINE_EXCEEDED":
@@ -53,7 +56,7 @@ def translate(error: InferenceServerException, address: str, timeout_s: float) -
         case "INVALID_ARGUMENT" if inside:
             return RadiographRefusedError(message)
         case "NOT_FOUND" | "UNAVAILABLE" if UNKNOWN_MODEL in message:
-            return ModelNotReadyError(address, SCREENING, sentence)
+            return ModelNotReadyError(address, model, sentence)
         case "UNAVAILABLE" if any(words in message for words in OVERLOAD):
             return OverloadedError(address, sentence)
         case "UNAVAILABLE" if not inside:

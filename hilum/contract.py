@@ -26,6 +26,12 @@ MONITOR = "xray_monitor"
 SCREENING = "xray_screening"
 """The ensemble: the front door, and the registered model whose versions are releases."""
 
+CHALLENGER_SCREENING = "xray_screening_challenger"
+"""A second front door, there while a challenger release is loaded."""
+
+PASSPORT_SUFFIX = ".passport.json"
+"""`model.onnx.passport.json` lies beside `model.onnx` and says what it is; loading compares the two."""
+
 NOTICE = (
     "For research and triage support only. Hilum is not a medical device: "
     "a qualified reader must confirm every answer."
@@ -53,6 +59,9 @@ class ModelContract:
     """In the order of the configuration."""
     outputs: tuple[Tensor, ...]
     """In the order of the configuration."""
+    optional_inputs: tuple[Tensor, ...] = ()
+    """Connected by the challenger's front door only: their presence says that the image is a copy of
+    one that the champion answers, so that it is not counted twice."""
 
 
 IMAGE_BYTES = Tensor("image_bytes", "BYTES", (1,))
@@ -62,14 +71,17 @@ ACCEPTED = Tensor("accepted", "BOOL", (1,))
 PROBABILITIES = Tensor("probabilities", "FP32", (len(LABELS),))
 ACTIVATION_MAP = Tensor("activation_map", "FP32", (len(LABELS), -1, -1))
 EMBEDDING = Tensor("embedding", "FP32", (-1,))
+MIRRORED_IMAGE = Tensor("mirrored_image_bytes", "BYTES", (1,))
+MIRRORED = Tensor("mirrored", "BOOL", (1,))
 
 MODELS: dict[str, ModelContract] = {
-    DECODE: ModelContract((IMAGE_BYTES,), (RADIOGRAPH,)),
+    DECODE: ModelContract((IMAGE_BYTES,), (RADIOGRAPH,), (MIRRORED_IMAGE,)),
     FILTER: ModelContract((RADIOGRAPH,), (VALID_PROBABILITY, ACCEPTED)),
     CLASSIFIER: ModelContract((RADIOGRAPH, ACCEPTED), (PROBABILITIES, ACTIVATION_MAP, EMBEDDING)),
     MONITOR: ModelContract(
         (VALID_PROBABILITY, ACCEPTED, PROBABILITIES, EMBEDDING),
         (VALID_PROBABILITY, ACCEPTED, PROBABILITIES, EMBEDDING),
+        (MIRRORED,),
     ),
     SCREENING: ModelContract(
         (IMAGE_BYTES,),

@@ -4,11 +4,13 @@ Precedence: command-line flag, then environment (`HILUM_*`), then `hilum.toml` i
 directory, then the default below.
 """
 
+import getpass
 import secrets
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
-from pydantic import SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -22,6 +24,9 @@ from hilum.files import write_once
 
 ADMIN_KEY_NAME = "hilum-admin"
 """The header that carries the admin key; on gRPC it is prefixed by `triton-grpc-protocol-`."""
+
+Accelerator = Literal["cpu", "cuda", "tensorrt_fp32", "tensorrt_fp16", "tensorrt_int8"]
+"""What runs the networks; `training/repository/accelerator.py` says what each means."""
 
 
 class Settings(BaseSettings):
@@ -51,6 +56,24 @@ class Settings(BaseSettings):
     """Key for Triton's admin calls; by default one is made and kept in `home`."""
     instances: int = 2
     """Copies of each network that Triton runs side by side: one per CPU core, two on a GPU."""
+    accelerator: Accelerator = "cpu"
+    """What Triton runs the networks on: `cpu`, `cuda`, or TensorRT inside ONNX Runtime at a precision. All
+    but `cpu` need a GPU and NVIDIA's own container."""
+    repository_mirror: str = ""
+    """`s3://bucket/prefix` from which Triton reads a copy of the live model repository; empty: no copy."""
+    ledger_url: str = ""
+    """SQLAlchemy URL of the ledger; empty means a SQLite file in `home`."""
+    actor: str = ""
+    """Who promotes, approves and rolls out, as the ledger says; empty means the user of this process."""
+    hand_moved_aliases: Literal["adopt", "refuse"] = "refuse"
+    """What a rollout does with an alias that was moved in MLflow's page, round the gate: take it over, or
+    move it back."""
+    watch_port: int = 8003
+    """Port of the rollout watcher: webhooks, health and metrics."""
+    webhook_secret: SecretStr | None = None
+    """Secret that MLflow signs its webhooks with; by default one is made and kept in `home`."""
+    shadow_key: SecretStr | None = Field(default=None, min_length=16)
+    """Key that names images in records of mirrored requests; by default one is made and kept in `home`."""
 
     @classmethod
     @override
@@ -80,11 +103,33 @@ class Settings(BaseSettings):
         """The model repository that the local Triton reads and a rollout writes."""
         return self.home / "model_repository"
 
+    @property
+    def ledger_address(self) -> str:
+        """The SQLAlchemy URL of the ledger in force."""
+        return self.ledger_url or f"sqlite:///{self.home.absolute() / 'ledger.db'}"
+
+    @property
+    def actor_name(self) -> str:
+        """Who acts, as the ledger records it."""
+        return self.actor or getpass.getuser()
+
     def read_admin_key(self) -> str:
         """Return the key for Triton's admin calls, made at first use and readable by its owner only."""
-        if self.admin_key is not None:
-            return self.admin_key.get_secret_value()
-        path = self.home / "admin-key"
+        return self._secret(self.admin_key, "admin-key")
+
+    def read_webhook_secret(self) -> str:
+        """Return the secret that signs webhooks, made at first use and readable by its owner only."""
+        return self._secret(self.webhook_secret, "webhook-secret")
+
+    def read_shadow_key(self) -> bytes:
+        """Return the key that names mirrored images, made at first use and readable by its owner only."""
+        return self._secret(self.shadow_key, "shadow-key").encode()
+
+    def _secret(self, given: SecretStr | None, name: str) -> str:
+        """Return a secret that was given, or the one kept in `home`, made at first use."""
+        if given is not None:
+            return given.get_secret_value()
+        path = self.home / name
         if not path.exists():
             write_once(path, secrets.token_urlsafe(32).encode(), mode=0o600)
         return path.read_text().strip()

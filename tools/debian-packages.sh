@@ -1,13 +1,16 @@
 #!/bin/sh
 # Installs the Debian packages that `make install` and the embedded Triton need: the virtual environment
-# module, and libpython, which Triton's Python backend links. Where it cannot, it says so and goes on:
-# `hilum doctor` names what is missing.
+# module, and libpython, which Triton's Python backend links. In continuous integration (CI is set) also
+# PostgreSQL, whose tests skip without it; a developer's machine is given no database server unasked.
+# Where it cannot, it says so and goes on: `hilum doctor` names what is missing.
 set -u
 PATH=$PATH:/usr/sbin:/sbin
 version=$("${PYTHON:-python3}" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 packages=
 ldconfig -p | grep -q "libpython$version\.so\.1\.0" || packages="libpython$version"
 "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python$version-venv"
+[ -z "${CI:-}" ] || command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||
+    packages="$packages postgresql"
 [ -n "$packages" ] || exit 0
 
 command="apt-get install --yes --no-install-recommends $packages"

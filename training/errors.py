@@ -4,6 +4,7 @@ HilumError
 |-- UsageError
 |   |-- DataSetError          a data set folder or its metadata.csv is wrong
 |   |-- RecipeError           a recipe is wrong
+|   |-- PolicyError           a gate's policy is wrong
 |   |-- WeightsError          weights cannot be had, or belong to another architecture
 |   `-- UnknownVersionError   no such run, version, release or alias in the registry
 |-- DivergedError             a loss is no number any more
@@ -11,7 +12,14 @@ HilumError
 |-- ParityError               exported and original outputs disagree
 |-- IntegrityError            a file's digest is not the one that was pinned
 |-- RepositoryError           a model repository that Triton would refuse or serve wrongly
-`-- RolloutError              Triton refused a step; the old release still answers
+|-- GateError                 a release did not pass its gate
+|-- PromotionError            an alias may not be moved; none was
+|-- RolloutError              Triton refused a step; the old release still answers
+|-- MirrorError               a copy of the model repository elsewhere cannot be written, or is wrong
+|-- ClusterError              a Kubernetes cluster refuses a change, or does not get ready
+`-- LedgerError               the ledger cannot be read or written
+    |-- LedgerBusyError       others wrote for too long
+    `-- ConcurrentChangeError another decision of the same kind came first
 """
 
 from hilum.errors import HilumError, UsageError
@@ -23,6 +31,10 @@ class DataSetError(UsageError):
 
 class RecipeError(UsageError):
     """A recipe is missing or has a wrong value."""
+
+
+class PolicyError(UsageError):
+    """A gate's policy is missing or has a wrong value."""
 
 
 class WeightsError(UsageError):
@@ -63,5 +75,51 @@ class RepositoryError(HilumError):
     """A model repository that Triton would refuse, or serve wrongly."""
 
 
+class GateError(HilumError):
+    """A release did not pass its gate, or the gate could not tell."""
+
+
+class PromotionError(HilumError):
+    """A promotion, a rollback or an approval is refused; no alias was moved."""
+
+
 class RolloutError(HilumError):
     """Triton refused a step of a rollout; the old release still answers."""
+
+
+class LedgerError(HilumError):
+    """The ledger cannot be read or written, or is not what was once recorded."""
+
+
+class LedgerBusyError(LedgerError):
+    """Others wrote into the ledger for longer than a writer waits."""
+
+    def __init__(self, where: str, waited_s: float) -> None:
+        super().__init__(
+            f"The ledger at {where} was held by other writers for {waited_s:g} s. Nothing was recorded; "
+            "run the same command again. If it stays so, find the process that holds the database open."
+        )
+        self.where = where
+
+
+class ConcurrentChangeError(LedgerError):
+    """Somebody recorded a decision of the same kind since the caller looked."""
+
+    def __init__(self, kind: str, expected: int, found: int, who: str) -> None:
+        super().__init__(
+            f"Somebody was faster: the newest entry {kind!r} of the ledger is {found or 'none'}"
+            f"{f' by {who}' if who else ''}, where {expected or 'none'} was when this was decided. "
+            "Nothing was changed. Look with `hilum ledger show`, decide again, and run the command again."
+        )
+        self.kind = kind
+        self.expected = expected
+        self.found = found
+        self.who = who
+
+
+class MirrorError(HilumError):
+    """A copy of the model repository elsewhere cannot be written, or is not what was written."""
+
+
+class ClusterError(HilumError):
+    """A Kubernetes cluster refuses a change, or what it runs does not get ready."""

@@ -19,17 +19,21 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from mlflow.entities.model_registry import ModelVersion
+from mlflow.entities.webhook import Webhook, WebhookEvent, WebhookEventStr
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, Schema, TensorSpec
 
-from hilum.contract import SCREENING
+from hilum.contract import PASSPORT_SUFFIX, SCREENING
 from hilum.files import sha256_bytes, sha256_file, write_atomic
 from training.errors import IntegrityError, UnknownVersionError
 from training.tracking import connect, mlflow_errors
 
 CHAMPION = "champion"
 """Alias of the release that is to serve."""
+
+CHALLENGER = "challenger"
+"""Alias of the release that is watched beside the champion."""
 
 PREVIOUS = "previous"
 """Alias of the release that was champion before."""
@@ -44,8 +48,17 @@ MAP_SIZE_TAG = "hilum.map_size"
 EMBEDDING_SIZE_TAG = "hilum.embedding_size"
 """What an export says of the network it registers."""
 
+PASSPORT_TAG = "hilum.passport"
+"""SHA-256 of a network's passport, which its run holds among its artifacts."""
+
+PASSPORT_FOLDER = "passports"
+"""Artifact folder of a run that holds the passports of the networks registered from it."""
+
 RELEASE_FOLDER = "release"
 """Artifact folder of a release's run."""
+
+WEBHOOK = "hilum-rollout"
+"""Name of the webhook that wakes the rollout watcher."""
 
 ADVICE = {
     "xray_filter": "Register one with `hilum export filter`.",
@@ -84,6 +97,16 @@ class RegisteredVersion:
         return self.tags[key]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegisteredModelState:
+    """What the registry says of a registered model as a whole, read at once."""
+
+    aliases: Mapping[str, int]
+    """The version number behind each alias."""
+    tags: Mapping[str, str]
+    """Tags of the registered model, not of a version."""
+
+
 class Registry:
     """The model registry of one MLflow server."""
 
@@ -104,6 +127,7 @@ class Registry:
         run_id: str,
         tags: Mapping[str, str],
         input_example: Mapping[str, npt.NDArray[np.generic]],
+        passport: bytes | None = None,
     ) -> RegisteredVersion:
         """Log a network into the run that trained it and register it as the next version of `name`.
 
@@ -113,9 +137,15 @@ class Registry:
             run_id: the training run.
             tags: set on the version beside its SHA-256.
             input_example: a small batch for each input, by name; MLflow runs the network on it.
+            passport: what is known of the file, as JSON; `download_onnx` puts it beside the file.
         """
         network = onnx.load(onnx_path)
         digest = sha256_bytes(network.SerializeToString())  # what MLflow will store
+        all_tags = {**tags, SHA256_TAG: digest}
+        if passport is not None:
+            all_tags[PASSPORT_TAG] = sha256_bytes(passport)
+            with mlflow_errors():  # before the version, which is whole as soon as it is there
+                self._client.log_text(run_id, passport.decode(), _passport_artifact(all_tags[PASSPORT_TAG]))
         with mlflow_errors(), warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*Any type hint is inferred")  # of MLflow's own, on import
             info = mlflow.onnx.log_model(
@@ -129,7 +159,7 @@ class Registry:
                 # Named, or MLflow would start a process and guess them.
                 pip_requirements=mlflow.onnx.get_default_pip_requirements(),
                 onnx_execution_providers=["CPUExecutionProvider"],
-                tags={**tags, SHA256_TAG: digest},
+                tags=all_tags,
             )
         return self.version(name, int(info.registered_model_version))
 
@@ -154,10 +184,10 @@ class Registry:
         raise UnknownVersionError(f"{name} has no version {number}; its newest is {versions[-1].number}.")
 
     def download_onnx(self, version: RegisteredVersion, folder: Path) -> Path:
-        """Download a network into `folder` and return the file's path.
+        """Download a network into `folder` and return the file's path; its passport, if any, lies beside it.
 
         Raises:
-            IntegrityError: the file is not the one that was registered.
+            IntegrityError: the file or its passport is not the one that was registered.
         """
         expected = version.tag(SHA256_TAG)
         with self._downloaded(f"models:/{version.name}/{version.number}") as source:
@@ -171,7 +201,22 @@ class Registry:
             path = folder / f"{version.name}-{version.number}.onnx"
             folder.mkdir(parents=True, exist_ok=True)
             shutil.move(source / "model.onnx", path)
+        if PASSPORT_TAG in version.tags:
+            write_atomic(path.with_name(f"{path.name}{PASSPORT_SUFFIX}"), self._passport(version))
         return path
+
+    def _passport(self, version: RegisteredVersion) -> bytes:
+        """Return the passport of a network as it was registered."""
+        expected = version.tags[PASSPORT_TAG]
+        with self._downloaded(f"runs:/{version.run_id}/{_passport_artifact(expected)}") as source:
+            content = source.read_bytes()
+        if sha256_bytes(content) != expected:
+            raise IntegrityError(
+                f"The passport of {version.name} version {version.number} is not the one that was "
+                "registered. Someone changed the artifact store; register the network again with "
+                "`hilum export`."
+            )
+        return content
 
     def create_release(self, files: Mapping[str, bytes], tags: Mapping[str, str]) -> RegisteredVersion:
         """Store the files of a release in a run of its own and register it as the next release."""
@@ -200,19 +245,69 @@ class Registry:
 
     def aliases(self, name: str) -> dict[str, int]:
         """Return the version number behind each alias of a registered model."""
+        return dict(self.model_state(name).aliases)
+
+    def model_state(self, name: str) -> RegisteredModelState:
+        """Return aliases and tags of a registered model; none where there is no such model."""
         with mlflow_errors():
             try:
                 model = self._client.get_registered_model(name)
             except MlflowException as error:
                 if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-                    return {}
+                    return RegisteredModelState(aliases={}, tags={})
                 raise
-        return {alias: int(number) for alias, number in model.aliases.items()}
+        return RegisteredModelState(
+            aliases={alias: int(number) for alias, number in model.aliases.items()}, tags=dict(model.tags)
+        )
 
     def set_alias(self, name: str, alias: str, number: int) -> None:
         """Let `alias` point to version `number`."""
         with mlflow_errors():
             self._client.set_registered_model_alias(name, alias, str(number))
+
+    def ensure_webhook(self, url: str, secret: str) -> bool:
+        """Let the server tell `url` of every moved alias, signed with `secret`; return whether that is new.
+
+        A webhook of this address is brought up to date where there is one: MLflow never says which
+        secret it holds.
+
+        Raises:
+            HilumError: the server allows no webhook to this address.
+        """
+        events: list[WebhookEventStr | WebhookEvent] = [
+            "model_version_alias.created",
+            "model_version_alias.deleted",
+        ]
+        with mlflow_errors():
+            for webhook in self._webhooks():
+                if webhook.url == url:
+                    self._client.update_webhook(
+                        webhook.webhook_id, events=events, secret=secret, status="ACTIVE"
+                    )
+                    return False
+            self._client.create_webhook(
+                WEBHOOK, url, events, description="Wakes `hilum rollout watch`.", secret=secret
+            )
+        return True
+
+    def _webhooks(self) -> Iterator[Webhook]:
+        token: str | None = None
+        while True:
+            page = self._client.list_webhooks(page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def delete_alias(self, name: str, alias: str) -> None:
+        """Let `alias` point nowhere; it may do so already."""
+        with mlflow_errors():
+            self._client.delete_registered_model_alias(name, alias)
+
+    def set_model_tag(self, name: str, key: str, value: str) -> None:
+        """Set a tag on a registered model as a whole."""
+        with mlflow_errors():
+            self._client.set_registered_model_tag(name, key, value)
 
     def set_version_tags(self, name: str, number: int, tags: Mapping[str, str]) -> None:
         """Set tags on a version that exists."""
@@ -234,6 +329,10 @@ class Registry:
             with mlflow_errors():
                 path = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=temporary)
             yield Path(path)
+
+
+def _passport_artifact(digest: str) -> str:
+    return f"{PASSPORT_FOLDER}/{digest}.json"
 
 
 def _registered(version: ModelVersion) -> RegisteredVersion:

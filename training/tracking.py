@@ -202,6 +202,21 @@ def log_artifacts(run_id: str, folder: Path, artifact_folder: str) -> None:
         mlflow.MlflowClient().log_artifacts(run_id, str(folder), artifact_folder)
 
 
+def store_files(
+    experiment: str, name: str, files: Mapping[str, bytes], artifact_folder: str, tags: Mapping[str, str]
+) -> str:
+    """Keep files in a new run of an experiment, which ends with them, and return the run's id."""
+    client = mlflow.MlflowClient()
+    with tempfile.TemporaryDirectory(prefix="hilum-") as folder, mlflow_errors():
+        for file, content in files.items():
+            (Path(folder) / file).write_bytes(content)
+        experiment_id = mlflow.set_experiment(experiment).experiment_id
+        run = client.create_run(experiment_id, tags=dict(tags), run_name=name)
+        client.log_artifacts(run.info.run_id, folder, artifact_folder)
+        client.set_terminated(run.info.run_id)
+    return str(run.info.run_id)
+
+
 def log_text(run_id: str, text: str, path: str) -> None:
     """Log one text file to a run."""
     with mlflow_errors():

@@ -13,7 +13,7 @@ from hilum.settings import settings
 @click.option(
     "--repository",
     type=click.Path(path_type=Path),
-    help="Model repository to serve. Default: the live one, which `hilum rollout` writes.",
+    help="Model repository to serve. Default: the live one, which `hilum rollout apply` writes.",
 )
 @click.option("--host", help="Address to listen on. Default: HILUM_HOST, else loopback.")
 @click.option("--http-port", type=click.IntRange(1, 65535), help="Default: HILUM_HTTP_PORT, else 8000.")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--detach", is_flag=True, help="Return once everything is ready; `hilum down` stops it.")
 def up(*, detach: bool) -> None:
-    """Start MLflow and Triton on this machine, and keep them running.
+    """Start MLflow, Triton and the rollout watcher on this machine, and keep them running.
 
     State lives in HILUM_HOME (default .hilum): databases, logs, the live model repository. A server
     that dies is started again. Without --detach everything stops with Ctrl-C.

@@ -1,12 +1,15 @@
 """The servers of the local stack: what each is called, where it answers, how it is started."""
 
+import base64
 import os
 import re
+import secrets
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hilum.files import write_once
 from hilum.interrupt import until_stopped
 from hilum.ports import Port
 from hilum.settings import Settings
@@ -39,6 +42,7 @@ class Service:
 def local_services(settings: Settings) -> tuple[Service, ...]:
     """Return the servers of this installation in the order of their start."""
     mlflow_url = f"http://{settings.host}:{settings.mlflow_port}"
+    watch_url = f"http://{settings.host}:{settings.watch_port}"
     triton = TritonAddresses.from_settings(settings)
     return (
         Service(
@@ -59,6 +63,15 @@ def local_services(settings: Settings) -> tuple[Service, ...]:
             find_causes=find_triton_causes,
             run=run_triton,
         ),
+        Service(
+            name="rollout",
+            address=watch_url,
+            health_url=f"{watch_url}/healthz",  # alive: a release that cannot be rolled out stops no stack
+            ports=(watch_port(settings),),
+            ready_timeout_s=180.0,
+            find_causes=find_python_causes,
+            run=run_rollout,
+        ),
     )
 
 
@@ -76,11 +89,19 @@ def mlflow_command(settings: Settings) -> list[str]:
     return [sys.executable, "-m", "mlflow", "server", *settings_given]
 
 
-def mlflow_environment() -> dict[str, str]:
-    """Return this process's environment with MLflow's telemetry and background jobs switched off."""
+def mlflow_environment(settings: Settings) -> dict[str, str]:
+    """Return this process's environment with what the local MLflow server needs.
+
+    Telemetry and background jobs are off. Webhooks may go to this machine, over http; their secrets
+    are kept encrypted under a key that outlives the server, and a new webhook is called at once.
+    """
     return dict(os.environ) | {
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
+        "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
+        "MLFLOW_WEBHOOK_CACHE_TTL": "0",
+        "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": _webhook_encryption_key(settings.home),
     }
 
 
@@ -92,7 +113,7 @@ def run_mlflow(settings: Settings) -> None:
     """
     _mlflow_port(settings).check_free()
     command = mlflow_command(settings)
-    os.execve(command[0], command, mlflow_environment())  # noqa: S606 - no shell is wanted
+    os.execve(command[0], command, mlflow_environment(settings))  # noqa: S606 - no shell is wanted
 
 
 def run_triton(settings: Settings) -> None:
@@ -109,6 +130,19 @@ def run_triton(settings: Settings) -> None:
         process.watch()
 
 
+def run_rollout(settings: Settings) -> None:
+    """Replace this process by the rollout watcher, woken by the local MLflow server.
+
+    Raises:
+        PortTakenError: another program listens on its port.
+    """
+    watch_port(settings).check_free()
+    command = [sys.executable, "-m", "hilum", "rollout", "watch"]
+    if not settings.mlflow_uri:  # another MLflow server could not call this machine's loopback
+        command.append("--register-webhook")
+    os.execv(command[0], command)  # noqa: S606 - no shell is wanted
+
+
 def find_python_causes(log: str) -> list[str]:
     """Return the exception that ended a Python server, or else its last line."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
@@ -121,7 +155,25 @@ def log_path(home: Path, name: str) -> Path:
     return home / "logs" / f"{name}.log"
 
 
+def watch_port(settings: Settings) -> Port:
+    """Return the port of the rollout watcher."""
+    return Port(
+        host=settings.host,
+        number=settings.watch_port,
+        purpose="The rollout watcher",
+        variable="HILUM_WATCH_PORT",
+    )
+
+
 def _mlflow_port(settings: Settings) -> Port:
     return Port(
         host=settings.host, number=settings.mlflow_port, purpose="MLflow", variable="HILUM_MLFLOW_PORT"
     )
+
+
+def _webhook_encryption_key(home: Path) -> str:
+    """Return the Fernet key of MLflow's webhook secrets, made at first use and readable by its owner only."""
+    path = home / "mlflow-webhook-key"
+    if not path.exists():
+        write_once(path, base64.urlsafe_b64encode(secrets.token_bytes(32)), mode=0o600)
+    return path.read_text()

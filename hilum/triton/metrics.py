@@ -23,8 +23,14 @@ UNDECODABLE = ("hilum_undecodable_total", "Images that are no radiograph, by rea
 FINDINGS = ("hilum_findings_total", "Accepted images by the finding reported, at the release's thresholds.")
 """Labels `release` and `finding`."""
 
+CHALLENGER_FINDINGS = (
+    "hilum_challenger_findings_total",
+    "Accepted images by the finding that a challenger reports, at its own thresholds.",
+)
+"""Labels `release` and `finding`. Such images are copies: they count in no other series but the decoder's."""
+
 DECODE_DURATION = ("hilum_decode_duration_seconds", "Time to decode one image, refused ones included.")
-"""A histogram without labels."""
+"""A histogram without labels; copies for a challenger are decoded too, and count."""
 
 DECODE_BUCKETS_S = (0.0025, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56)
 """Upper bounds in seconds: a small JPEG takes 2 ms, a 16-bit PNG of a full detector 0.5 s."""

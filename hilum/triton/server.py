@@ -71,7 +71,7 @@ class TritonServer:
         if not self.repository.is_dir():
             raise UsageError(
                 f"There is no model repository at {self.repository}: name an existing folder, "
-                "or write one with `hilum rollout`."
+                "or write one with `hilum rollout apply`."
             )
         installation = find_triton()
         find_libpython()

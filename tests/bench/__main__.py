@@ -13,7 +13,7 @@ from hilum.settings import settings
 from tests.bench.comparisons import Sizes
 from tests.bench.report import print_report
 
-BENCHES = ("serving", "training", "evaluation")
+BENCHES = ("serving", "training", "evaluation", "rollout")
 
 
 @click.command()
@@ -36,10 +36,24 @@ BENCHES = ("serving", "training", "evaluation")
     show_default=True,
     help="Images on each side of a round.",
 )
+@click.option(
+    "--releases",
+    type=(int, int),
+    help="Releases that a rollout moves between.  [default: the registry's two newest, or toys]",
+)
+@click.option(
+    "--moves", type=click.IntRange(30), default=100, show_default=True, help="Rollouts from one to the other."
+)
 def bench(
-    benches: tuple[str, ...], repository: Path | None, images: Path | None, rounds: int, requests: int
+    benches: tuple[str, ...],
+    repository: Path | None,
+    images: Path | None,
+    rounds: int,
+    requests: int,
+    releases: tuple[int, int] | None,
+    moves: int,
 ) -> None:
-    """Measure serving and training side by side with a plain loop, and evaluation; all of it unless named."""
+    """Measure serving and training beside a plain loop, evaluation, and rollouts; all of it unless named."""
     met = True
     if "serving" in (benches or BENCHES):
         from tests.bench.serving import compare_serving
@@ -59,6 +73,10 @@ def bench(
         from tests.bench.evaluation import compare_evaluation
 
         met &= print_report("evaluation", compare_evaluation())
+    if "rollout" in (benches or BENCHES):
+        from tests.bench.rollout import measure_rollout
+
+        met &= print_report("rollout", measure_rollout(releases, moves=moves))
     sys.exit(0 if met else 1)
 
 

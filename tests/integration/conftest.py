@@ -1,21 +1,22 @@
 """Real servers for the tests of this folder, started once per test run, on free ports."""
 
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from hilum.probe import answers_ok
-from hilum.settings import Settings
-from hilum.stack.services import mlflow_command, mlflow_environment
 from hilum.triton.addresses import TritonAddresses
 from hilum.triton.process import running
 from hilum.triton.server import TritonServer
+from tests.support.mlflow_process import running_mlflow
 from tests.support.ports import free_ports
-from tests.support.servers import ADMIN_KEY, RunningToys, is_group_alive
+from tests.support.rollout_site import RolloutSite, ToyReleases
+from tests.support.servers import ADMIN_KEY, RunningToys
+from tests.support.signed_answers import FIRST
 from tests.support.toy_release import toy_release, write_toy_repository
+from training.promote.rollout import RolloutResult
+from training.registry import Registry
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,29 +28,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The tracking URI of an MLflow server as the stack runs it."""
-    home = tmp_path_factory.mktemp("mlflow")
-    settings = Settings(home=home, mlflow_port=free_ports(1)[0])
-    url = f"http://{settings.host}:{settings.mlflow_port}"
-    log = home / "mlflow.log"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            mlflow_command(settings),
-            env=mlflow_environment(),
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        deadline = time.monotonic() + 180
-        while not answers_ok(f"{url}/health"):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
+    with running_mlflow(tmp_path_factory.mktemp("mlflow")) as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(60)
-        assert not is_group_alive(process.pid)
 
 
 @pytest.fixture(scope="session")
@@ -88,3 +68,41 @@ def toy_server(
     start = time.monotonic()
     with running(server, server.home / "triton.log") as process:
         yield RunningToys(server, process.pid, time.monotonic() - start)
+
+
+@pytest.fixture(scope="session")
+def toy_releases(mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> ToyReleases:
+    """Releases that sign their answers, made once where a test first asks for one."""
+    return ToyReleases(Registry(mlflow_server), tmp_path_factory.mktemp("releases"))
+
+
+@pytest.fixture
+def rollout_site(
+    toy_releases: ToyReleases, make_server: Callable[[Path], TritonServer], tmp_path: Path
+) -> RolloutSite:
+    """An empty live repository and a Triton for it that does not run."""
+    return RolloutSite.make(toy_releases, tmp_path, make_server)
+
+
+@pytest.fixture(scope="session")
+def running_site(
+    toy_releases: ToyReleases,
+    make_server: Callable[[Path], TritonServer],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[RolloutSite]:
+    """A site whose Triton runs all the time: a start and a stop take longer than most rollouts."""
+    site = RolloutSite.make(toy_releases, tmp_path_factory.mktemp("site"), make_server)
+    number = toy_releases.number(FIRST)
+    with site.triton():
+        assert site.loaded() == {}
+        assert [change.action for change in site.plan(number).networks] == ["load", "load"]
+        assert site.apply(number) == RolloutResult(release=number, previous=None, outcome="loaded")
+        site.assert_serves_only(number)
+        yield site
+
+
+@pytest.fixture
+def serving_site(running_site: RolloutSite) -> RolloutSite:
+    """The running site, serving the first release alone; a test may leave it with others."""
+    running_site.apply(running_site.releases.number(FIRST))
+    return running_site

@@ -101,7 +101,7 @@ def test_a_second_rollout_of_the_same_release_only_verifies(
     walked: dict[str, str], environment: tuple[Path, dict[str, str]]
 ) -> None:
     folder, variables = environment
-    assert json.loads(shell("hilum rollout --json", folder, variables))["outcome"] == "verified"
+    assert json.loads(shell("hilum rollout apply --json", folder, variables))["outcome"] == "verified"
 
 
 def test_the_python_example_runs(walked: dict[str, str], environment: tuple[Path, dict[str, str]]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,14 @@ from click.testing import CliRunner
 from hilum.contract import CLASSIFIER, FILTER, SCREENING
 from hilum.errors import ServiceUnreachableError, UsageError
 from hilum.settings import settings
+from tests.support.ledgers import sqlite_url
 from tests.support.toy_data import write_toy_data
 from tests.support.toy_models import toy_filter
 from tests.support.toy_registry import register_toy_classifier, register_toy_filter
 from tests.support.toy_release import save_onnx
-from training.commands.release import promote as promote_command
 from training.commands.release import release as release_command
 from training.errors import IntegrityError, UnknownVersionError
-from training.promote.promotion import promote_release
+from training.ledger.ledger import Ledger
 from training.promote.release import create_release, fetch_release, list_releases
 from training.registry import RELEASE_FOLDER, RegisteredVersion, Registry
 
@@ -29,6 +30,12 @@ from training.registry import RELEASE_FOLDER, RegisteredVersion, Registry
 @pytest.fixture
 def registry(mlflow_server: str) -> Registry:
     return Registry(mlflow_server)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger(sqlite_url(tmp_path)) as ledger:
+        yield ledger
 
 
 @pytest.fixture
@@ -95,14 +102,17 @@ def test_a_server_that_is_down_is_named_in_seconds() -> None:
     assert time.monotonic() - start < 10
 
 
-def test_a_release_comes_back_as_it_was_created(registry: Registry, data: Path, tmp_path: Path) -> None:
+def test_a_release_comes_back_as_it_was_created(
+    registry: Registry, ledger: Ledger, data: Path, tmp_path: Path
+) -> None:
     screen_filter = register_toy_filter(registry, tmp_path, threshold=0.11)
-    classifier = register_toy_classifier(registry, tmp_path, gain=3.0)
-    number, release, is_new = create_release(registry, data)
+    classifier = register_toy_classifier(registry, tmp_path, gain=3.0, tags={"hilum.temperature": "1.7"})
+    number, release, is_new = create_release(registry, ledger, data, who="Ada")
     assert is_new
     assert (release.filter.version, release.classifier.version) == (screen_filter.number, classifier.number)
     assert release.filter.sha256 == screen_filter.tags["hilum.sha256"]
     assert release.filter_threshold == 0.11
+    assert (release.filter.temperature, release.classifier.temperature) == (1.0, 1.7)
     stored = fetch_release(registry, number)
     assert stored.release == release
     assert stored.release.digest == release.digest
@@ -113,19 +123,41 @@ def test_a_release_comes_back_as_it_was_created(registry: Registry, data: Path, 
     assert line.digest == release.digest
 
 
-def test_the_same_release_is_stored_once(registry: Registry, data: Path, tmp_path: Path) -> None:
+def test_the_same_release_is_stored_once(
+    registry: Registry, ledger: Ledger, data: Path, tmp_path: Path
+) -> None:
     screen_filter = register_toy_filter(registry, tmp_path)
     classifier = register_toy_classifier(registry, tmp_path)
-    first = create_release(registry, data)
+    first = create_release(registry, ledger, data, who="Ada")
     register_toy_filter(registry, tmp_path, threshold=0.3)
     again = create_release(
-        registry, data, filter_version=screen_filter.number, classifier_version=classifier.number
+        registry,
+        ledger,
+        data,
+        who="Ada",
+        filter_version=screen_filter.number,
+        classifier_version=classifier.number,
     )
-    other = create_release(registry, data)
+    other = create_release(registry, ledger, data, who="Ada")
     assert (first[2], again[2], other[2]) == (True, False, True)
     assert again[0] == first[0]
     assert again[1].digest == first[1].digest
     assert other[0] == first[0] + 1
+    recorded = [(entry.kind, entry.who, entry.facts["release"]) for entry in ledger.entries()]
+    assert recorded == [("released", "Ada", first[0]), ("released", "Ada", other[0])]
+
+
+def test_a_release_whose_creation_was_cut_short_before_the_record_is_recorded_by_the_next(
+    registry: Registry, ledger: Ledger, data: Path, tmp_path: Path
+) -> None:
+    register_toy_filter(registry, tmp_path, threshold=0.12)
+    register_toy_classifier(registry, tmp_path)
+    with Ledger(sqlite_url(tmp_path / "lost")) as lost:
+        number, release, _ = create_release(registry, lost, data, who="Ada")
+    assert create_release(registry, ledger, data, who="Grace")[2] is False
+    (entry,) = ledger.entries()
+    assert (entry.kind, entry.who) == ("released", "Grace")
+    assert (entry.facts["release"], entry.facts["digest"]) == (number, release.digest)
 
 
 @pytest.mark.parametrize(
@@ -136,16 +168,16 @@ def test_the_same_release_is_stored_once(registry: Registry, data: Path, tmp_pat
     ],
 )
 def test_a_network_that_may_not_serve_is_refused(
-    registry: Registry, data: Path, tmp_path: Path, tag: str, value: str, problem: str
+    registry: Registry, ledger: Ledger, data: Path, tmp_path: Path, tag: str, value: str, problem: str
 ) -> None:
     register_toy_filter(registry, tmp_path)
     version = register_toy_classifier(registry, tmp_path, tags={tag: value})
     with pytest.raises(UsageError, match=f"xray_classifier version {version.number} .*{problem}"):
-        create_release(registry, data)
+        create_release(registry, ledger, data, who="Ada")
 
 
 def test_a_network_that_somebody_registered_by_hand_is_refused(
-    registry: Registry, data: Path, tmp_path: Path
+    registry: Registry, ledger: Ledger, data: Path, tmp_path: Path
 ) -> None:
     run_id = register_toy_classifier(registry, tmp_path).run_id
     client = mlflow.MlflowClient()
@@ -154,14 +186,16 @@ def test_a_network_that_somebody_registered_by_hand_is_refused(
     stranger = client.create_model_version(CLASSIFIER, source, run_id=run_id)
     register_toy_filter(registry, tmp_path)
     with pytest.raises(UnknownVersionError, match="not registered by Hilum"):
-        create_release(registry, data, classifier_version=int(stranger.version))
+        create_release(registry, ledger, data, who="Ada", classifier_version=int(stranger.version))
 
 
 @pytest.mark.parametrize("name", ["release.json", "golden/0.png"])
-def test_a_tampered_release_is_refused(registry: Registry, data: Path, tmp_path: Path, name: str) -> None:
+def test_a_tampered_release_is_refused(
+    registry: Registry, ledger: Ledger, data: Path, tmp_path: Path, name: str
+) -> None:
     register_toy_filter(registry, tmp_path)
     register_toy_classifier(registry, tmp_path)
-    number, _, _ = create_release(registry, data)
+    number, _, _ = create_release(registry, ledger, data, who="Ada")
     forged = tmp_path / "forged" / name
     forged.parent.mkdir(parents=True)
     forged.write_text("{}")
@@ -171,29 +205,11 @@ def test_a_tampered_release_is_refused(registry: Registry, data: Path, tmp_path:
         fetch_release(registry, number)
 
 
-def test_a_promotion_moves_both_aliases(registry: Registry, data: Path, tmp_path: Path) -> None:
-    numbers = []
-    for threshold in (0.05, 0.06):
-        register_toy_filter(registry, tmp_path, threshold=threshold)
-        register_toy_classifier(registry, tmp_path)
-        numbers.append(create_release(registry, data)[0])
-    first, second = numbers
-    promote_release(registry, first)
-    promotion = promote_release(registry, second, reason="sees more")
-    assert (promotion.release, promotion.previous, promotion.changed) == (second, first, True)
-    assert registry.aliases(SCREENING) == {"champion": second, "previous": first}
-    assert registry.version(SCREENING, second).tags["hilum.promotion_reason"] == "sees more"
-    again = promote_release(registry, second)
-    assert (again.previous, again.changed) == (first, False)
-    assert registry.aliases(SCREENING) == {"champion": second, "previous": first}
-    with pytest.raises(UnknownVersionError, match="no version 999"):
-        promote_release(registry, 999)
-
-
 def test_the_commands_print_one_json_object_per_line(
     registry: Registry, data: Path, tmp_path: Path, mlflow_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HILUM_MLFLOW_URI", mlflow_server)
+    monkeypatch.setenv("HILUM_LEDGER_URL", sqlite_url(tmp_path))
     settings.cache_clear()
     register_toy_filter(registry, tmp_path, threshold=0.07)
     register_toy_classifier(registry, tmp_path)
@@ -205,10 +221,10 @@ def test_the_commands_print_one_json_object_per_line(
     (created,) = run(release_command, "create", "--data", str(data))
     number = created["release"]
     assert created["new"] is True
-    (promotion,) = run(promote_command, str(number), "--reason", "first")
-    assert promotion["release"] == number
+    registry.set_alias(SCREENING, "champion", number)
     listed = run(release_command, "list")
     assert [line["release"] for line in listed if "champion" in line["aliases"]] == [number]
+    assert next(line["verdict"] for line in listed if line["release"] == number) is None
     (shown,) = run(release_command, "show", str(number))
     assert shown["digest"] == created["digest"]
     settings.cache_clear()

@@ -6,10 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 
 from hilum.contract import FILTER, MODELS
@@ -20,8 +21,15 @@ from tests.support.data import REPOSITORY
 from tests.support.front_door import ask_front_door
 from tests.support.image_files import drawn_picture, encoded
 from tests.support.ports import free_ports
+from tests.support.rollout_site import ToyReleases
 from tests.support.servers import instances
+from tests.support.signed_answers import FIRST, SECOND, THIRD
 from tests.support.toy_release import toy_release, write_toy_repository
+from tests.support.watchers import WatcherSite, wait_until
+from training.ledger.ledger import Ledger
+from training.promote.promotion import promote_release
+from training.registry import Registry
+from training.tracking import connect
 
 BRIGHT = encoded(drawn_picture(300, 300), "PNG")
 RESTART_TIMEOUT_S = 120.0
@@ -32,12 +40,13 @@ class Site:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        names = ("HTTP", "GRPC", "METRICS", "MLFLOW")
+        names = ("HTTP", "GRPC", "METRICS", "MLFLOW", "WATCH")
         self.ports = dict(zip(names, free_ports(len(names)), strict=True))
         variables = {f"HILUM_{name}_PORT": str(port) for name, port in self.ports.items()}
         self.environment = os.environ | variables | {"HILUM_HOME": str(home)}
         self.grpc = f"127.0.0.1:{self.ports['GRPC']}"
         self.mlflow = f"http://127.0.0.1:{self.ports['MLFLOW']}"
+        self.watcher = f"http://127.0.0.1:{self.ports['WATCH']}"
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a `hilum` command."""
@@ -64,11 +73,14 @@ class Site:
         services = {record["service"]: record for record in records if "service" in record}
         return code, services, [record for record in records if "model" in record]
 
-    def kill_and_wait(self, service: str, pids: list[int]) -> None:
+    def kill_and_wait(
+        self, service: str, pids: list[int], meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
         """Kill some of a service's processes; wait until new ones serve and none of the old is left."""
         old = set(find_marked(self.home, service))
         for pid in pids:
             os.kill(pid, signal.SIGKILL)
+        meanwhile()
         deadline = time.monotonic() + RESTART_TIMEOUT_S
         while old & set(find_marked(self.home, service)) or self.status()[0] != 0:
             assert time.monotonic() < deadline
@@ -89,7 +101,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     try:
         code, stdout, stderr = site.run("up", "--detach")
         assert code == 0, stderr
-        assert stdout.split() == ["mlflow", site.mlflow, "triton", site.grpc]
+        assert stdout.split() == ["mlflow", site.mlflow, "triton", site.grpc, "rollout", site.watcher]
         yield site
     finally:
         code, _, stderr = site.run("down")
@@ -114,7 +126,7 @@ class TestRunning:
     def test_status_says_so(self, site: Site) -> None:
         code, services, models = site.status()
         assert code == 0
-        assert [service["healthy"] for service in services.values()] == [True, True]
+        assert [service["healthy"] for service in services.values()] == [True, True, True]
         assert {(model["model"], model["version"], model["state"]) for model in models} == {
             (name, "1", "READY") for name in MODELS
         }
@@ -166,7 +178,7 @@ class TestRestarts:
         for _ in range(4):  # every instance answers again
             assert ask_front_door(site.grpc, [BRIGHT])["accepted"].all()
 
-    @pytest.mark.parametrize("service", ["triton", "mlflow"])
+    @pytest.mark.parametrize("service", ["triton", "mlflow", "rollout"])
     def test_only_the_process_that_status_names_killed(self, site: Site, service: str) -> None:
         """What it leaves behind holds the ports, and must make way for the new one."""
         site.kill_and_wait(service, [site.status()[1][service]["pid"]])
@@ -181,6 +193,34 @@ class TestRestarts:
         code, services, _ = site.status()
         assert code == 0
         assert services["triton"]["pid"] != before
+
+
+class TestWatches:
+    def test_rolls_out_what_is_promoted_however_mlflow_dies(self, site: Site, tmp_path: Path) -> None:
+        """The watcher says that it is not ready, goes on by itself, and MLflow still knows its secret."""
+        watcher = WatcherSite(site.ports["WATCH"], site.home)
+        before = mlflow.get_tracking_uri()
+        try:
+            registry = Registry(site.mlflow)
+            releases = ToyReleases(registry, tmp_path)
+            releases.number(FIRST)  # its networks have the numbers of the toys that are served already
+            first, second = releases.number(SECOND), releases.number(THIRD)
+            with Ledger(f"sqlite:///{site.home / 'ledger.db'}") as ledger:
+                promote_release(registry, ledger, first, who="tests", reason="a toy", force=True)
+                wait_until(lambda: watcher.serves(first))
+
+                def wait_until_missed() -> None:
+                    assert watcher.deliver() == (202, "accepted")
+                    wait_until(lambda: watcher.fetch("/readyz")[0] == 503)
+
+                site.kill_and_wait("mlflow", find_marked(site.home, "mlflow"), wait_until_missed)
+                wait_until(watcher.is_ready)
+                events = watcher.count("hilum_webhooks_total", "accepted")
+                promote_release(registry, ledger, second, who="tests", reason="a toy", force=True)
+                wait_until(lambda: watcher.count("hilum_webhooks_total", "accepted") > events)
+                wait_until(lambda: watcher.serves(second))
+        finally:
+            connect(before)
 
 
 class TestDoesNotStart:
@@ -255,7 +295,7 @@ class TestStops:
     def test_nothing_where_nothing_runs(self, fresh_site: Site) -> None:
         code, services, models = fresh_site.status()
         assert code == 4
-        assert [service["state"] for service in services.values()] == ["STOPPED", "STOPPED"]
+        assert [service["state"] for service in services.values()] == ["STOPPED"] * 3
         assert models == []
         assert "Nothing was running" in fresh_site.run("down")[2]
         assert not fresh_site.home.exists()

@@ -14,6 +14,7 @@ import mlflow
 import pytest
 
 from tests.support.data import REPOSITORY
+from training.ledger.ledger import Ledger
 
 RECIPE = REPOSITORY / "tests/support/tiny.yaml"
 
@@ -118,6 +119,10 @@ def test_export_registers_with_lineage_and_parity(
     assert set(json.loads(version.tags["hilum.operating_point"])) == {"lung_opacity", "covid19"}
     artifacts = {file.path for file in client.list_artifacts(trained["run_id"])}
     assert "parity.csv" in artifacts
+    with Ledger(f"sqlite:///{home / 'ledger.db'}") as ledger:
+        entry = ledger.newest("registered")
+    assert entry is not None
+    assert entry.facts == {key: record[key] for key in ("model", "version", "sha256", "run_id")}
 
 
 def test_an_interrupted_run_goes_on_where_it_was(data: Path, tmp_path: Path, mlflow_server: str) -> None:

@@ -15,5 +15,6 @@ def free_ports(count: int) -> list[int]:
 
 def port_variables() -> dict[str, str]:
     """Return environment variables that put a local stack on free ports."""
-    names = ("HILUM_HTTP_PORT", "HILUM_GRPC_PORT", "HILUM_METRICS_PORT", "HILUM_MLFLOW_PORT")
+    servers = ("HTTP", "GRPC", "METRICS", "MLFLOW", "WATCH")
+    names = [f"HILUM_{server}_PORT" for server in servers]
     return dict(zip(names, map(str, free_ports(len(names))), strict=True))

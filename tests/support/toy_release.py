@@ -6,8 +6,8 @@ import onnx
 
 from hilum.operating_point import OperatingPoint
 from tests.support.toy_models import TOY_EMBEDDING_SIZE, TOY_MAP_SIZE, toy_classifier, toy_filter
-from training.repository.config_pbtxt import ServedRelease
 from training.repository.layout import write_repository
+from training.repository.served_release import ServedRelease
 
 
 def toy_release(

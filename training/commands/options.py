@@ -1,8 +1,22 @@
 """What several subcommands ask for."""
 
 from pathlib import Path
+from typing import Any
 
 import click
+
+
+class ReleaseNumber(click.ParamType[int | None]):
+    """A release's number, or the word `newest`, which becomes None."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        """Return the number; None for the newest."""
+        if value == "newest":
+            return None
+        return click.INT.convert(value, param, ctx)
+
 
 MODEL = click.argument("network", metavar="NETWORK", type=click.Choice(["filter", "classifier"]))
 """Which of the two networks."""

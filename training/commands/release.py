@@ -1,29 +1,23 @@
-"""`hilum release`, `hilum promote` and `hilum rollout`: from two networks to what Triton serves."""
+"""`hilum release`: from two networks to a release that may become champion."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from hilum.console import emit_json, stderr, stdout
 from hilum.contract import SCREENING
 from hilum.settings import settings
-from training.commands.options import DATA, JSON
+from training.commands.gate import gate
+from training.commands.options import DATA, JSON, ReleaseNumber
+from training.commands.release_compare import compare
+from training.repository.triton_releases import OLDEST_SUPPORTED
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from training.promote.difference import Difference
     from training.registry import Registry
-
-
-class ReleaseNumber(click.ParamType[int | None]):
-    """A release's number, or the word `newest`, which becomes None."""
-
-    name = "number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        """Return the number; None for the newest."""
-        if value == "newest":
-            return None
-        return click.INT.convert(value, param, ctx)
 
 
 @click.group()
@@ -48,11 +42,18 @@ def create(
       hilum release create --data DIR
       hilum release create --filter 3 --classifier 7 --data DIR --json
     """
+    from training.ledger.ledger import Ledger
     from training.promote.release import create_release
 
-    number, made, is_new = create_release(
-        _registry(), folder, filter_version=filter_version, classifier_version=classifier_version
-    )
+    with Ledger(settings().ledger_address) as ledger:
+        number, made, is_new = create_release(
+            _registry(),
+            ledger,
+            folder,
+            who=settings().actor_name,
+            filter_version=filter_version,
+            classifier_version=classifier_version,
+        )
     if as_json:
         emit_json(
             {
@@ -70,7 +71,7 @@ def create(
         f"{what} release {number}: filter {made.filter.version}, classifier {made.classifier.version}, "
         f"{len(made.golden_cases)} golden cases, digest {made.digest[:12]}."
     )
-    stderr.print(f"Make it the champion with: hilum promote {number}")
+    stderr.print(f"Judge it with: hilum release gate {number} --data DIR")
 
 
 @release.command("list")
@@ -88,7 +89,7 @@ def list_all(*, as_json: bool) -> None:
 
     from training.promote.release import list_releases
 
-    table = Table("Release", "Aliases", "Filter", "Classifier", "Created", "Digest")
+    table = Table("Release", "Aliases", "Verdict", "Filter", "Classifier", "Created", "Digest")
     for row in list_releases(_registry()):
         created = datetime.fromtimestamp(row.created_ms / 1000, UTC).isoformat(timespec="seconds")
         if as_json:
@@ -96,6 +97,7 @@ def list_all(*, as_json: bool) -> None:
                 {
                     "release": row.number,
                     "aliases": row.aliases,
+                    "verdict": row.verdict,
                     "filter": row.filter_version,
                     "classifier": row.classifier_version,
                     "created": created,
@@ -105,6 +107,7 @@ def list_all(*, as_json: bool) -> None:
         table.add_row(
             str(row.number),
             ", ".join(row.aliases),
+            (row.verdict or "").replace("_", " "),
             str(row.filter_version or "?"),
             str(row.classifier_version or "?"),
             created,
@@ -134,70 +137,140 @@ def show(number: int, *, as_json: bool) -> None:
         stdout.print_json(data=record)
 
 
-@click.command()
-@click.argument("number", type=ReleaseNumber())
-@click.option("--reason", default="", help="Why, kept with the release.")
+@release.command()
+@click.argument("first", type=int)
+@click.argument("second", type=ReleaseNumber())
 @JSON
-def promote(number: int | None, reason: str, *, as_json: bool) -> None:
-    """Make release NUMBER, or the `newest`, the champion; the champion before it becomes `previous`.
+def diff(first: int, second: int | None, *, as_json: bool) -> None:
+    """Show how release SECOND, or the `newest`, differs from release FIRST.
+
+    Networks, digests, thresholds, temperatures, training data, recipe and code revision, and the golden cases
+    that they answer differently.
 
     \b
     Examples:
-      hilum promote 3
-      hilum promote newest
-      hilum promote 2 --reason "release 3 rejects portable radiographs"
+      hilum release diff 2 3
+      hilum release diff 2 newest --json
     """
-    from dataclasses import asdict
+    from training.promote.difference import compare_releases
+    from training.promote.release import fetch_release
 
-    from training.promote.promotion import promote_release
+    registry = _registry()
+    second = registry.version(SCREENING, second).number
+    difference = compare_releases(fetch_release(registry, first), fetch_release(registry, second))
+    if as_json:
+        emit_json(difference.record)
+    elif difference.is_empty:
+        stdout.print(f"Releases {first} and {second} are the same.")
+    else:
+        stdout.print(_difference_table(difference))
+
+
+@release.command()
+@click.argument("number", type=ReleaseNumber())
+@click.option(
+    "--triton",
+    default=OLDEST_SUPPORTED,
+    show_default=True,
+    metavar="YY.MM",
+    help="The Triton release that is to serve it: its ONNX Runtime must read both networks.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per defect: file, problem, remedy.")
+def lint(number: int | None, triton: str, *, as_json: bool) -> None:
+    """Find what keeps release NUMBER, or the `newest`, from being served, without a server.
+
+    Downloads what the release pins and lays it out as a rollout would: names, shapes, types, labels, digests,
+    decoder, missing external data, version clashes with the live repository, opset and IR version, and the
+    golden cases against ONNX Runtime.
+
+    Exit status: 0 it can be served, 1 something has to be mended.
+
+    \b
+    Examples:
+      hilum release lint newest
+      hilum release lint 3 --triton 25.08 --json
+    """
+    from training.errors import RepositoryError
+    from training.promote.release_lint import lint_release
 
     registry = _registry()
     number = registry.version(SCREENING, number).number
-    promotion = promote_release(registry, number, reason=reason)
-    if as_json:
-        emit_json(asdict(promotion))
-    elif promotion.changed:
-        before = f" in place of release {promotion.previous}" if promotion.previous else ""
-        stdout.print(f"Release {number} is the champion{before}.")
-    else:
-        stdout.print(f"Release {number} already is the champion.")
-    stderr.print("Serve it with: hilum rollout")
+    defects = lint_release(registry, number, triton=triton, repository=settings().live_repository)
+    for defect in defects:
+        if as_json:
+            emit_json({"file": defect.file, "problem": defect.problem, "remedy": defect.remedy})
+        else:
+            stdout.print(f"{defect.file}: {defect.problem} {defect.remedy}", markup=False)
+    if defects:
+        raise RepositoryError(f"Release {number} has {len(defects)} defect(s); each is listed above.")
+    if not as_json:
+        stdout.print(f"Release {number}: Triton {triton} can serve it.")
 
 
-@click.command()
+@release.command()
+@click.argument("number", type=ReleaseNumber())
+@click.option("--reason", default="", help="What you looked at, kept in the ledger.")
 @JSON
-def rollout(*, as_json: bool) -> None:
-    """Serve the champion: write the live model repository, load it into Triton, ask its golden cases.
+def approve(number: int | None, reason: str, *, as_json: bool) -> None:
+    """Approve what the gate found of release NUMBER, or of the `newest`, under your name (HILUM_ACTOR).
 
-    Requests go on being answered while it loads; a failure leaves the old release answering. Where
-    Triton does not run, the champion loads at its next start.
+    Where the gate's policy asks for N approvals, N different persons must have approved since the verdict,
+    at least one of them not the one who promotes.
 
     \b
     Example:
-      hilum rollout --json
+      HILUM_ACTOR=amira hilum release approve 3 --reason "read verdict.html"
     """
     from dataclasses import asdict
 
-    from training.promote.rollout import roll_out
-    from training.promote.triton_control import TritonControl
+    from training.ledger.ledger import Ledger
+    from training.promote.evidence import approve_release
 
-    here = settings()
-    with TritonControl(here.triton_address, here.read_admin_key()) as triton:
-        result = roll_out(_registry(), here.live_repository, triton, instances=here.instances)
+    registry = _registry()
+    number = registry.version(SCREENING, number).number
+    with Ledger(settings().ledger_address) as ledger:
+        approval = approve_release(registry, ledger, number, who=settings().actor_name, reason=reason)
     if as_json:
-        emit_json({**asdict(result), "address": here.triton_address})
+        emit_json(asdict(approval))
         return
-    sentences = {
-        "loaded": f"Release {result.release} answers at {here.triton_address}; its golden cases passed.",
-        "verified": f"Release {result.release} already answered at {here.triton_address}; "
-        "its golden cases passed again.",
-        "written": f"Release {result.release} lies in {here.live_repository}. Triton does not run at "
-        f"{here.triton_address}: it loads when you start it (`hilum up --detach`).",
-    }
-    stdout.print(sentences[result.outcome])
+    done = "approves" if approval.changed else "had already approved"
+    stdout.print(
+        f"{approval.who} {done} release {number}; so far {', '.join(approval.approvers)} "
+        f"({len(approval.approvers)} of {approval.required} that the gate's policy asks for).",
+        markup=False,
+    )
+
+
+def _difference_table(difference: "Difference") -> "Table":
+    """Return a difference as a table; digests are shortened."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("What", f"Release {difference.first}", f"Release {difference.second}")
+    for change in difference.changes:
+        table.add_row(change.what, *(Text(_short(value)) for value in (change.before, change.after)))
+    for golden in difference.golden_changes:
+        gap = golden.largest_difference
+        moved = "" if gap is None else f", probabilities differ by up to {gap:.3f}"
+        table.add_row(
+            f"golden case {golden.image[:12]}{moved}",
+            *(_short(each) for each in (golden.before, golden.after)),
+        )
+    return table
+
+
+def _short(value: object) -> str:
+    """Return a value for a table: a digest by its beginning, what is unknown as a dash."""
+    if value is None:
+        return "-"
+    return value[:12] if isinstance(value, str) and len(value) >= 32 else str(value)
 
 
 def _registry() -> "Registry":
     from training.registry import Registry
 
     return Registry(settings().mlflow_address)
+
+
+release.add_command(gate)
+release.add_command(compare)

@@ -86,8 +86,8 @@ class DelongAuroc:
         return float(self.components @ other.components)
 
 
-def delong_test(a: DelongAuroc, b: DelongAuroc) -> PairedTest:
-    """Return the normal 95 % interval and the two-sided p value of the difference b - a.
+def delong_test(a: DelongAuroc, b: DelongAuroc, *, confidence: float = CONFIDENCE) -> PairedTest:
+    """Return the normal interval and the two-sided p value of the difference b - a.
 
     z = (b - a) / sqrt(Var a + Var b - 2 Cov) (DeLong, DeLong and Clarke-Pearson 1988). Where that root is 0,
     there are neither interval nor p value: these images show no spread to judge by.
@@ -95,11 +95,12 @@ def delong_test(a: DelongAuroc, b: DelongAuroc) -> PairedTest:
     Args:
         a: AUROC of the first network.
         b: AUROC of the second, on the same images in the same order.
+        confidence: of the interval.
     """
     value = b.value - a.value
     error = float(np.linalg.norm(b.components - a.components))
     if error < _NO_SPREAD:
         return UNTESTED
-    margin = float(norm.ppf((1 + CONFIDENCE) / 2)) * error
+    margin = float(norm.ppf((1 + confidence) / 2)) * error
     p_value = float(2 * norm.sf(abs(value) / error))
     return PairedTest(max(value - margin, -1.0), min(value + margin, 1.0), p_value)

@@ -34,15 +34,16 @@ class Difference:
     value: float | None
     """b - a: above 0 where B is better."""
     lower: float | None
-    """Lower bound of the 95 % interval, from resampling patients; None where none can be given."""
+    """Lower bound of the interval, 95 % unless another was asked for, from resampling patients; None where
+    none can be given."""
     upper: float | None
-    """Upper bound of the 95 % interval, from resampling patients; None where none can be given."""
+    """Upper bound of that interval; None where none can be given."""
     test: Literal["delong", "mcnemar"]
     """Which test gave the following, counting every image as independent."""
     test_lower: float | None
-    """Lower bound of the test's 95 % interval (DeLong's, or Tango's beside McNemar's test)."""
+    """Lower bound of the test's interval (DeLong's, or Tango's beside McNemar's test)."""
     test_upper: float | None
-    """Upper bound of the test's 95 % interval."""
+    """Upper bound of the test's interval."""
     p_value: float | None
     """Two-sided p value of no difference; None where the test cannot judge."""
     p_adjusted: float | None = None

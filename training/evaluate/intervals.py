@@ -64,12 +64,13 @@ def wilson_estimate(successes: int, n: int) -> Estimate:
     return Estimate(successes / n, *wilson_bounds(successes, n), n, "wilson")
 
 
-def wilson_bounds(successes: int, n: int) -> tuple[float, float]:
+def wilson_bounds(successes: float, n: float, *, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Return the bounds of Wilson's score interval of `successes / n`, n being 1 or more.
 
-    (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n) (Wilson 1927).
+    (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n) (Wilson 1927). Counts that are no
+    integers are effective ones, of images that are not independent of each other.
     """
-    z, p = float(norm.ppf((1 + CONFIDENCE) / 2)), successes / n
+    z, p = float(norm.ppf((1 + confidence) / 2)), successes / n
     centre, margin = p + z**2 / (2 * n), z * sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
     scale = 1 + z**2 / n
     lower = 0.0 if successes == 0 else (centre - margin) / scale
@@ -105,7 +106,9 @@ def normal_estimate(successes: int, n: int) -> Estimate:
     return Estimate(p, p - margin, p + margin, n, "normal")
 
 
-def bootstrap_estimate(value: float, replicates: Floats, n: int, *, n_patients: int) -> Estimate:
+def bootstrap_estimate(
+    value: float, replicates: Floats, n: int, *, n_patients: int, confidence: float = CONFIDENCE
+) -> Estimate:
     """Return `value` with the percentiles of its bootstrap replicates (Efron and Tibshirani 1993, ch. 13).
 
     Args:
@@ -114,13 +117,14 @@ def bootstrap_estimate(value: float, replicates: Floats, n: int, *, n_patients: 
         n: images.
         n_patients: patients of the rarest class. From fewer than two, or where all replicates agree, no
             interval follows: the resamplings do not show what other patients would have given.
+        confidence: share of such intervals that hold the true value.
     """
     if np.isnan(value):
         return Estimate(None, None, None, n, "none")
     drawn = replicates[~np.isnan(replicates)]
     if n_patients < 2 or not len(drawn) or np.ptp(drawn) < 1e-12:
         return Estimate(float(value), None, None, n, "none")
-    tail = 100 * (1 - CONFIDENCE) / 2
+    tail = 100 * (1 - confidence) / 2
     lower, upper = np.percentile(drawn, [tail, 100 - tail])
     return Estimate(float(value), float(lower), float(upper), n, "patient_bootstrap")
 

@@ -14,8 +14,8 @@ from training.evaluate.intervals import CONFIDENCE
 from training.evaluate.paired_test import PairedTest
 
 
-def mcnemar_test(n: int, *, only_a: int, only_b: int) -> PairedTest:
-    """Return the 95 % interval and the p value of (only_b - only_a) / n, a difference of paired proportions.
+def mcnemar_test(n: int, *, only_a: int, only_b: int, confidence: float = CONFIDENCE) -> PairedTest:
+    """Return the interval and the p value of (only_b - only_a) / n, a difference of paired proportions.
 
     The p value is McNemar's exact one: under no difference `only_a` is binomial of the discordant images with
     probability 1/2 (McNemar 1947, Psychometrika 12:153). The interval is Tango's
@@ -25,6 +25,7 @@ def mcnemar_test(n: int, *, only_a: int, only_b: int) -> PairedTest:
         n: images, 1 or more.
         only_a: images that only the first network decided rightly.
         only_b: images that only the second network decided rightly.
+        confidence: of the interval.
 
     Raises:
         UsageError: a count is negative, or there are more discordant images than images.
@@ -36,19 +37,20 @@ def mcnemar_test(n: int, *, only_a: int, only_b: int) -> PairedTest:
         )
     discordant = only_a + only_b
     p_value = float(binomtest(only_a, discordant).pvalue) if discordant else 1.0
-    lower, upper = _tango_interval(n, only_a=only_a, only_b=only_b)
+    lower, upper = tango_interval(n, only_a=only_a, only_b=only_b, confidence=confidence)
     return PairedTest(lower, upper, p_value)
 
 
-def _tango_interval(n: int, *, only_a: int, only_b: int) -> tuple[float, float]:
-    """Return the score interval of a difference of paired proportions.
+def tango_interval(n: float, *, only_a: float, only_b: float, confidence: float) -> tuple[float, float]:
+    """Return the score interval of (only_b - only_a) / n, a difference of paired proportions.
 
     Its bounds solve (only_b - only_a - n d)^2 = z^2 n (2 q + d (1 - d)), with q the likeliest share of
     `only_a` given a difference d: the larger root of
     2 n q^2 + ((2 n - only_b + only_a) d - only_a - only_b) q - only_a d (1 - d) = 0
-    (Tango 1998, Statistics in Medicine 17:891).
+    (Tango 1998, Statistics in Medicine 17:891). Counts that are no integers are effective ones, of images
+    that are not independent of each other.
     """
-    z = float(norm.ppf((1 + CONFIDENCE) / 2))
+    z = float(norm.ppf((1 + confidence) / 2))
 
     def excess(d: float) -> float:
         linear = (2 * n - only_b + only_a) * d - only_a - only_b

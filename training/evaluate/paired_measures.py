@@ -8,14 +8,16 @@ import numpy as np
 
 from training.evaluate.delong import MIN_IMAGES, DelongAuroc, delong_test
 from training.evaluate.differences import ALL_CLASSES, Difference
-from training.evaluate.intervals import bootstrap_estimate, bootstrap_replicates
+from training.evaluate.intervals import CONFIDENCE, bootstrap_estimate, bootstrap_replicates
 from training.evaluate.mcnemar import mcnemar_test
 from training.evaluate.metrics import Booleans, Floats, Integers, Ranking, Weights, divide
 from training.evaluate.paired_cases import PairedCases
 from training.evaluate.paired_test import UNTESTED
 
 
-def measure_differences(cases: PairedCases, *, n_bootstrap: int, seed: int) -> tuple[Difference, ...]:
+def measure_differences(
+    cases: PairedCases, *, n_bootstrap: int, seed: int, confidence: float = CONFIDENCE
+) -> tuple[Difference, ...]:
     """Return how B differs from A in each metric, by class.
 
     For each reported class its AUROC, sensitivity and specificity; last, over all classes, the accuracy and
@@ -25,6 +27,7 @@ def measure_differences(cases: PairedCases, *, n_bootstrap: int, seed: int) -> t
         cases: N, 1 or more.
         n_bootstrap: resamplings of the patients.
         seed: of the resamplings, which are the same for all metrics and for both networks.
+        confidence: of every interval.
     """
     aurocs = [_Auroc.of(cases, k) for k in cases.reported]
     shares = list(_shares(cases))
@@ -37,10 +40,10 @@ def measure_differences(cases: PairedCases, *, n_bootstrap: int, seed: int) -> t
 
     replicates = bootstrap_replicates(resampled, cases.patients, n_bootstrap=n_bootstrap, seed=seed)
     of_aurocs, of_shares = replicates[:, : len(aurocs)], replicates[:, len(aurocs) :]
-    found = [_auroc_difference(cases, [auroc], of_aurocs[:, i]) for i, auroc in enumerate(aurocs)]
+    found = [_auroc_difference(cases, [auroc], of_aurocs[:, i], confidence) for i, auroc in enumerate(aurocs)]
     if len(aurocs) > 1:
-        found.append(_auroc_difference(cases, aurocs, of_aurocs.mean(axis=1)))
-    found += [_share_difference(cases, share, of_shares[:, i]) for i, share in enumerate(shares)]
+        found.append(_auroc_difference(cases, aurocs, of_aurocs.mean(axis=1), confidence))
+    found += [_share_difference(cases, share, of_shares[:, i], confidence) for i, share in enumerate(shares)]
     place = {label: place for place, label in enumerate((*cases.labels, ALL_CLASSES))}
     return tuple(sorted(found, key=lambda difference: place[difference.label]))
 
@@ -107,22 +110,26 @@ def _shares(cases: PairedCases) -> Iterator[_Share]:
     yield _Share("accuracy", ALL_CLASSES, every, (a == cases.truth, b == cases.truth))
 
 
-def _auroc_difference(cases: PairedCases, aurocs: Sequence[_Auroc], replicates: Floats) -> Difference:
+def _auroc_difference(
+    cases: PairedCases, aurocs: Sequence[_Auroc], replicates: Floats, confidence: float
+) -> Difference:
     """Return the difference of one class's AUROC, or of the mean over several classes.
 
     Args:
         cases: N, all of which count.
         aurocs: one or more.
         replicates: (B,) differences under resampling.
+        confidence: of the intervals.
     """
     a, b = (float(value) for value in np.mean([auroc.values() for auroc in aurocs], axis=0))
     pairs = [auroc.delong for auroc in aurocs if auroc.delong]
     test = UNTESTED
     if len(pairs) == len(aurocs):
-        test = delong_test(*(DelongAuroc.mean(of_one) for of_one in zip(*pairs, strict=True)))
+        means = (DelongAuroc.mean(of_one) for of_one in zip(*pairs, strict=True))
+        test = delong_test(*means, confidence=confidence)
     rarest = min(cases.n_patients(rows) for auroc in aurocs for rows in (auroc.positive, ~auroc.positive))
     n = len(cases.truth)
-    interval = bootstrap_estimate(b - a, replicates, n, n_patients=rarest)
+    interval = bootstrap_estimate(b - a, replicates, n, n_patients=rarest, confidence=confidence)
     return Difference(
         metric="macro_auroc" if len(aurocs) > 1 else "auroc",
         label=ALL_CLASSES if len(aurocs) > 1 else aurocs[0].label,
@@ -140,13 +147,13 @@ def _auroc_difference(cases: PairedCases, aurocs: Sequence[_Auroc], replicates: 
     )
 
 
-def _share_difference(cases: PairedCases, share: _Share, replicates: Floats) -> Difference:
+def _share_difference(cases: PairedCases, share: _Share, replicates: Floats, confidence: float) -> Difference:
     """Return the difference of a share of right decisions, from it and (B,) differences under resampling."""
     n, n_patients = int(share.about.sum()), cases.n_patients(share.about)
     only_a, only_b = int((share.gains < 0).sum()), int((share.gains > 0).sum())
-    test = mcnemar_test(n, only_a=only_a, only_b=only_b) if n else UNTESTED
+    test = mcnemar_test(n, only_a=only_a, only_b=only_b, confidence=confidence) if n else UNTESTED
     value = (only_b - only_a) / n if n else np.nan
-    interval = bootstrap_estimate(value, replicates, n, n_patients=n_patients)
+    interval = bootstrap_estimate(value, replicates, n, n_patients=n_patients, confidence=confidence)
     a, b = (float(right[share.about].mean()) if n else None for right in share.right)
     return Difference(
         metric=share.metric,

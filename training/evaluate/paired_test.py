@@ -8,9 +8,9 @@ class PairedTest:
     """A judgement of a difference B - A on the same images, each taken for independent of the others."""
 
     lower: float | None
-    """Lower bound of the difference's 95 % interval; None where the test cannot judge it."""
+    """Lower bound of the difference's interval; None where the test cannot judge it."""
     upper: float | None
-    """Upper bound of the difference's 95 % interval; None where the test cannot judge it."""
+    """Upper bound of the difference's interval; None where the test cannot judge it."""
     p_value: float | None
     """Two-sided p value of no difference; None where the test cannot judge it."""
 

@@ -22,14 +22,17 @@ from training.evaluate.decisions import (
     temperature_of,
 )
 from training.export.onnx_export import OPSET, ExportedModel, export_onnx
+from training.export.onnx_passport import describe_onnx, value_parity
 from training.export.parity import check_parity
 from training.export.served import ServedClassifier, ServedFilter
+from training.ledger.ledger import Ledger
 from training.registry import (
     EMBEDDING_SIZE_TAG,
     MAP_SIZE_TAG,
     OPSET_TAG,
     PARITY_TAG,
     RUN_ID_TAG,
+    SHA256_TAG,
     RegisteredVersion,
     Registry,
 )
@@ -58,8 +61,18 @@ class Registration:
     parity: pd.DataFrame
 
 
-def export_and_register(run: Run, data: DataSet, cache: RadiographCache, registry: Registry) -> Registration:
+def export_and_register(
+    run: Run, data: DataSet, cache: RadiographCache, registry: Registry, ledger: Ledger, *, who: str
+) -> Registration:
     """Export a training run's network, check it against torch on real radiographs, and register it.
+
+    Args:
+        run: the training run.
+        data: gives the radiographs that parity is checked on.
+        cache: holds them decoded.
+        registry: takes the network.
+        ledger: records that `who` registered it.
+        who: who exports.
 
     Raises:
         UsageError: its classes are not those that are served.
@@ -85,10 +98,28 @@ def export_and_register(run: Run, data: DataSet, cache: RadiographCache, registr
         inputs = {"radiograph": radiographs[:1]}
         if model != FILTER:
             inputs["accepted"] = np.ones((1, 1), dtype=np.bool_)
+        passport = describe_onnx(exported.path, model, "fp32", values=value_parity(parity))
         version = registry.register_onnx(
-            model, exported.path, run_id=run_id, tags=lineage | _facts(exported), input_example=inputs
+            model,
+            exported.path,
+            run_id=run_id,
+            tags=lineage | _facts(exported),
+            input_example=inputs,
+            passport=passport.to_json(),
         )
+    record_registration(ledger, version, who=who)
     return Registration(version, parity)
+
+
+def record_registration(ledger: Ledger, version: RegisteredVersion, *, who: str) -> None:
+    """Append to the ledger that a network was registered."""
+    facts = {
+        "model": version.name,
+        "version": version.number,
+        "sha256": version.tag(SHA256_TAG),
+        "run_id": version.run_id,
+    }
+    ledger.append("registered", who=who, facts=facts)
 
 
 def _check_labels(run_id: str, model: str, labels: tuple[str, ...]) -> None:

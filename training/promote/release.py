@@ -21,8 +21,10 @@ from hilum.operating_point import OperatingPoint
 from hilum.radiograph import DECODER_DIGEST
 from training.config import Section
 from training.errors import IntegrityError
-from training.evaluate.decisions import OPERATING_POINT_TAG, THRESHOLD_TAG
+from training.evaluate.decisions import OPERATING_POINT_TAG, THRESHOLD_TAG, temperature_of
+from training.ledger.ledger import Ledger
 from training.promote.golden import GoldenCase, answer, read_files, select_radiographs
+from training.promote.verdict import VERDICT_TAG
 from training.registry import (
     EMBEDDING_SIZE_TAG,
     MAP_SIZE_TAG,
@@ -32,7 +34,7 @@ from training.registry import (
     RegisteredVersion,
     Registry,
 )
-from training.repository.config_pbtxt import ServedRelease
+from training.repository.served_release import ServedRelease
 from training.tracking import DATA_DIGEST_TAG, DECODER_DIGEST_TAG, GIT_REVISION_TAG, RECIPE_TAG
 
 RELEASE_FILE = "release.json"
@@ -57,13 +59,15 @@ class PinnedNetwork(Section):
     """Digest of the data set that it was trained on."""
     git_revision: str
     """Revision of the code that trained it."""
+    temperature: float | None = None
+    """What its logits are divided by before the softmax; None in a release of format 1, which did not say."""
 
 
 class Release(Section):
     """What `release.json` holds."""
 
-    format: Literal[1] = 1
-    """Raised when a field changes its meaning."""
+    format: Literal[1, 2] = 2
+    """Raised when a field is added or changes its meaning; 2 added the temperatures."""
     filter: PinnedNetwork
     classifier: PinnedNetwork
     labels: tuple[str, ...]
@@ -88,7 +92,11 @@ class Release(Section):
 
     def to_json(self) -> bytes:
         """Return the content of `release.json`: one release, one text."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, indent=1).encode()
+        record = self.model_dump(mode="json")
+        if self.format == 1:  # as it was written then, or its digest would be another
+            for network in (record["filter"], record["classifier"]):
+                del network["temperature"]
+        return json.dumps(record, sort_keys=True, indent=1).encode()
 
     @property
     def digest(self) -> str:
@@ -134,14 +142,18 @@ class ReleaseSummary:
     """Registry version of its classifier."""
     digest: str | None
     """Its content digest."""
+    verdict: str | None
+    """Outcome of its newest gate; None where none judged it."""
     created_ms: int
     """When it was registered, in milliseconds since 1970."""
 
 
 def create_release(
     registry: Registry,
+    ledger: Ledger,
     data: Path,
     *,
+    who: str,
     filter_version: int | None = None,
     classifier_version: int | None = None,
 ) -> tuple[int, Release, bool]:
@@ -149,7 +161,9 @@ def create_release(
 
     Args:
         registry: holds both networks and takes the release.
+        ledger: records it.
         data: data set whose test split gives the golden cases.
+        who: creates it.
         filter_version: registry version of the filter.
         classifier_version: registry version of the classifier.
 
@@ -186,6 +200,7 @@ def create_release(
     )
     for existing in registry.versions(SCREENING):
         if existing.tags.get(DIGEST_TAG) == release.digest:
+            _record(ledger, existing.number, release, who)
             return existing.number, release, False
     stored = registry.create_release(
         {RELEASE_FILE: release.to_json(), **files},
@@ -195,6 +210,7 @@ def create_release(
             CLASSIFIER_VERSION_TAG: str(classifier.number),
         },
     )
+    _record(ledger, stored.number, release, who)
     return stored.number, release, True
 
 
@@ -208,6 +224,7 @@ def list_releases(registry: Registry) -> list[ReleaseSummary]:
             filter_version=_number(version, FILTER_VERSION_TAG),
             classifier_version=_number(version, CLASSIFIER_VERSION_TAG),
             digest=version.tags.get(DIGEST_TAG),
+            verdict=version.tags.get(VERDICT_TAG),
             created_ms=version.created_ms,
         )
         for version in registry.versions(SCREENING)
@@ -240,6 +257,21 @@ def fetch_release(registry: Registry, number: int) -> StoredRelease:
         )
 
 
+def _record(ledger: Ledger, number: int, release: Release, who: str) -> None:
+    """Record a release, unless the ledger has it: a creation that was cut short is recorded by the next."""
+    if any(
+        entry.kind == "released" and entry.facts.get("digest") == release.digest for entry in ledger.entries()
+    ):
+        return
+    facts = {
+        "release": number,
+        "digest": release.digest,
+        "filter": release.filter.version,
+        "classifier": release.classifier.version,
+    }
+    ledger.append("released", who=who, facts=facts)
+
+
 def _check_network(network: RegisteredVersion) -> None:
     """Raise where a network may not serve: unproven, or trained on what another decoder made."""
     if network.tag(PARITY_TAG) != "passed":
@@ -263,6 +295,7 @@ def _pin(network: RegisteredVersion) -> PinnedNetwork:
         recipe=network.tag(RECIPE_TAG),
         data_digest=network.tag(DATA_DIGEST_TAG),
         git_revision=network.tag(GIT_REVISION_TAG),
+        temperature=temperature_of(network.tags),
     )
 
 

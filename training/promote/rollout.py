@@ -1,28 +1,48 @@
-"""Brings the champion from the registry into the live model repository and into Triton.
+"""Brings the releases that the registry names into the live model repository and into Triton.
 
-What is fetched is checked before the live repository is touched: digests against the release,
-configurations against the networks. What is loaded is checked before the old release goes: the
-golden cases through the front door.
+What is fetched is checked before the live repository is touched: digests against the releases,
+configurations against the networks. What is loaded is checked before the old releases go: the
+golden cases through the front doors. Each rollout is recorded in the ledger from its beginning.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from shutil import rmtree
-from tempfile import TemporaryDirectory
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
-from hilum.contract import CLASSIFIER, FILTER, SCREENING
+from hilum.contract import SCREENING
 from hilum.errors import HilumError
-from training.errors import IntegrityError, RolloutError, UnknownVersionError
+from training.errors import RolloutError, UnknownVersionError
 from training.promote.lock import repository_lock
-from training.promote.release import PinnedNetwork, StoredRelease, fetch_release
-from training.promote.swap import Swap, find_serving
+from training.promote.plan import Plan, differences_of, plan
+from training.promote.release import DIGEST_TAG
+from training.promote.rollout_record import is_recorded, record_outcome, recorded
+from training.promote.serving import find_serving
+from training.promote.site import Mirror, Site
+from training.promote.staging import fetch_networks, stage, staging_folder
+from training.promote.swap import Swap
 from training.promote.triton_control import TritonControl
-from training.registry import CHAMPION, SHA256_TAG, Registry
-from training.repository.layout import write_repository
-from training.repository.lint import check_repository
+from training.promote.verification import RoleVerification, Verification, check_answers, verify
+from training.promote.wanted import Wanted, fetch_wanted, find_role
+from training.repository.served_release import Lineup
+
+if TYPE_CHECKING:
+    from training.promote.promotion import Role
+    from training.registry import Registry
+
+__all__ = [
+    "Mirror",
+    "Outcome",
+    "Plan",
+    "RoleVerification",
+    "RolloutResult",
+    "Site",
+    "Verification",
+    "apply",
+    "plan",
+    "verify",
+]
 
 Outcome = Literal["loaded", "verified", "written"]
 
@@ -34,109 +54,139 @@ class RolloutResult:
     release: int
     """The champion."""
     previous: int | None
-    """The release that answered before; None where none did."""
+    """The champion that answered before; None where none did."""
+    challenger: int | None = None
+    """The challenger; None where there is none."""
+    previous_challenger: int | None = None
+    """The challenger that answered before; None where none did."""
     outcome: Outcome
     """`loaded`: answers now; `verified`: answered already; `written`: answers from Triton's next start."""
+    seconds: Mapping[str, float] = field(default_factory=dict, compare=False)
+    """How long each step took, in the order of the steps."""
 
 
-def roll_out(registry: Registry, repository: Path, triton: TritonControl, *, instances: int) -> RolloutResult:
-    """Let Triton serve the champion; where Triton does not run, let it do so from its next start.
+def apply(site: Site, releases: "Mapping[Role, int | None] | None" = None) -> RolloutResult:
+    """Let Triton serve what the aliases say; where it does not run, let it do so from its next start.
 
     Args:
-        registry: holds the champion.
-        repository: the live model repository, which Triton reads.
-        triton: the server; it may be down.
-        instances: copies of each network that run side by side.
+        site: where.
+        releases: what is to serve instead of what the aliases say, by role: a role that is left out keeps
+            what its alias says, None stands for no release.
 
     Raises:
-        UnknownVersionError: no release is champion.
+        UnknownVersionError: no release is champion, or there is no such release.
         IntegrityError: something fetched is not what was pinned; nothing was touched.
-        RepositoryError: Triton could not serve this release; nothing was touched.
-        RolloutError: a step failed and the old release answers; or another rollout is running.
+        RepositoryError: Triton could not serve these releases; nothing was touched.
+        RolloutError: a step failed and the old releases answer; or another rollout took too long.
+        LedgerError: the ledger cannot be written.
     """
-    number = registry.aliases(SCREENING).get(CHAMPION)
-    if number is None:
-        raise UnknownVersionError("No release is champion. Make one so with `hilum promote NUMBER`.")
-    stored = fetch_release(registry, number)
-    new = stored.release.served(number)
-    with repository_lock(repository), _staging_folder(repository) as folder:
-        draft = folder / "model_repository"
-        write_repository(
-            draft,
-            new,
-            filter_onnx=_fetch_network(registry, FILTER, stored.release.filter, folder),
-            classifier_onnx=_fetch_network(registry, CLASSIFIER, stored.release.classifier, folder),
-            instances=instances,
-        )
-        check_repository(draft)
-        running = triton if triton.is_live() else None
-        old = find_serving(repository, running)
-        swap = Swap(source=draft, folder=repository, triton=running, old=old, new=new, instances=instances)
-        with _undone_on_failure(swap):
-            swap.prepare()
-            swap.switch()
-            if running:
-                verify(running, stored)
+    clock = _Clock()
+    with repository_lock(site.repository):
+        wanted = fetch_wanted(site.registry, releases)
+        running = site.triton if site.triton.is_live() else None
+        old = find_serving(site.repository, running)
+        clock.lap("look")
+        if not differences_of(site, wanted):
+            _check_answers(running, wanted)
+            clock.lap("verify")
+            outcome: Outcome = "verified" if running else "written"
+            if not is_recorded(site, wanted, outcome):
+                record_outcome(site, wanted, outcome)
+        else:
+            outcome = _roll_out(site, wanted, running, old, clock)
+    return RolloutResult(
+        release=wanted.lineup.champion.number,
+        previous=old.champion.number if old else None,
+        challenger=wanted.number("challenger"),
+        previous_challenger=challenger.number if (challenger := find_role(old, "challenger")) else None,
+        outcome=outcome,
+        seconds=clock.laps,
+    )
+
+
+class _Clock:
+    """Takes the time of each step."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, step: str) -> None:
+        """End a step."""
+        now = time.perf_counter()
+        self.laps[step] = now - self._last
+        self._last = now
+
+
+def _roll_out(
+    site: Site, wanted: Wanted, running: TritonControl | None, old: Lineup | None, clock: _Clock
+) -> Outcome:
+    """Stage, load beside the old, switch, ask the golden cases, and drop the old."""
+    with staging_folder(site.repository) as folder:
+        with recorded(site, wanted):
+            networks = fetch_networks(site.registry, site.repository, wanted, folder)
+            clock.lap("fetch")
+            draft = stage(folder, wanted, networks, instances=site.instances)
+            clock.lap("stage")
+            swap = Swap(
+                source=draft,
+                folder=site.repository,
+                triton=running,
+                old=old,
+                new=wanted.lineup,
+                instances=site.instances,
+                may_repair=old is not None and _are_releases_of(site.registry, old),
+                mirror=site.mirror,
+            )
+            with _undone_on_failure(swap):
+                swap.prepare()
+                clock.lap("load")
+                swap.switch()
+                clock.lap("swap")
+                _check_answers(running, wanted)
+                clock.lap("verify")
+        outcome: Outcome = "written" if running is None else "loaded" if swap.changed else "verified"
+        record_outcome(site, wanted, outcome)
         _drop_old(swap)
-    outcome: Outcome = "written" if running is None else "loaded" if swap.changed else "verified"
-    return RolloutResult(release=number, previous=old.number if old else None, outcome=outcome)
+        clock.lap("drop")
+    return outcome
 
 
-def verify(triton: TritonControl, stored: StoredRelease) -> None:
-    """Ask the front door the golden cases of a release.
+def _check_answers(running: TritonControl | None, wanted: Wanted) -> None:
+    if running:
+        for role, stored in wanted.by_role.items():
+            check_answers(running, role, stored)
 
-    Raises:
-        RolloutError: another release answers, or an answer is not the promised one.
-    """
-    for case in stored.release.golden_cases:
-        answer = triton.screen(stored.golden_files[case.file])
-        if answer.release != stored.number:
-            raise RolloutError(f"Release {answer.release} answers instead of release {stored.number}.")
-        problem = case.disagreement(
-            answer.valid_probability,
-            answer.probabilities,
-            accepted=answer.accepted,
-            operating_point=stored.release.operating_point,
+
+def _are_releases_of(registry: "Registry", lineup: Lineup) -> bool:
+    """Whether all releases of a lineup come from this registry, by their digests."""
+    try:
+        return all(
+            registry.version(SCREENING, release.number).tag(DIGEST_TAG) == release.digest
+            for release in lineup.releases
         )
-        if problem:
-            raise RolloutError(f"Release {stored.number} does not answer as promised. {problem}")
-
-
-@contextmanager
-def _staging_folder(repository: Path) -> Iterator[Path]:
-    """Yield a new folder beside the live repository, on the same disk; remove those of killed rollouts."""
-    prefix = f".{repository.name}.staging-"
-    for leftover in repository.parent.glob(f"{prefix}*"):
-        rmtree(leftover)
-    with TemporaryDirectory(dir=repository.parent, prefix=prefix) as folder:
-        yield Path(folder)
-
-
-def _fetch_network(registry: Registry, model: str, pinned: PinnedNetwork, folder: Path) -> Path:
-    """Download a network of a release, checked against its pin."""
-    version = registry.version(model, pinned.version)
-    if version.tag(SHA256_TAG) != pinned.sha256:
-        raise IntegrityError(
-            f"{model} version {pinned.version} in the registry is not the network that the release pins "
-            f"({version.tag(SHA256_TAG)[:12]} instead of {pinned.sha256[:12]}). Nothing was touched; "
-            "create and promote a release of the networks that are there."
-        )
-    return registry.download_onnx(version, folder)
+    except UnknownVersionError:
+        return False
 
 
 @contextmanager
 def _undone_on_failure(swap: Swap) -> Iterator[None]:
-    """Let the old release answer again whatever ends the block early, an interrupt included."""
+    """Let the old releases answer again whatever ends the block early, an interrupt included."""
     try:
         yield
     except BaseException as error:
-        answers = f"Release {swap.old.number} answers as before." if swap.old else "Nothing is served."
+        answers = (
+            f"Release {swap.old.champion.number} answers as before." if swap.old else "Nothing is served."
+        )
         try:
             swap.undo()
         except (HilumError, OSError) as second:
-            answers = f"The way back failed too: {second} Run `hilum rollout` again once the cause is mended."
+            answers = (
+                f"The way back failed too: {second} `hilum rollout verify` says what answers; "
+                "run `hilum rollout apply` again once the cause is mended."
+            )
         if isinstance(error, HilumError | OSError):
-            raise RolloutError(f"Release {swap.new.number} was not rolled out: {error} {answers}") from error
+            raise RolloutError(f"{_names(swap.new)} was not rolled out: {error} {answers}") from error
         raise
 
 
@@ -145,6 +195,11 @@ def _drop_old(swap: Swap) -> None:
         swap.drop_old()
     except (HilumError, OSError) as error:
         raise RolloutError(
-            f"Release {swap.new.number} answers, but what it replaced could not be removed: {error} "
-            "Run `hilum rollout` again once the cause is mended."
+            f"{_names(swap.new)} answers, but what it replaced could not be removed: {error} "
+            "Run `hilum rollout apply` again once the cause is mended."
         ) from error
+
+
+def _names(lineup: Lineup) -> str:
+    challenger = f" (challenger {lineup.challenger.number})" if lineup.challenger else ""
+    return f"Release {lineup.champion.number}{challenger}"

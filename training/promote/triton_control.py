@@ -82,11 +82,14 @@ class TritonControl:
                 loaded.setdefault(state.model, set()).add(int(state.version))
         return loaded
 
-    def config(self, model: str) -> ModelConfig:
-        """Return the configuration under which a loaded model runs."""
+    def config(self, model: str, version: int | None = None) -> ModelConfig:
+        """Return the configuration under which a version of a loaded model runs, by default the newest."""
         with self._step(f"read the configuration of {model}"):
             return self._client.get_model_config(
-                model, headers=self._headers, client_timeout=CALL_TIMEOUT_S
+                model,
+                "" if version is None else str(version),
+                headers=self._headers,
+                client_timeout=CALL_TIMEOUT_S,
             ).config
 
     def load(self, model: str) -> None:
@@ -103,8 +106,8 @@ class TritonControl:
         with self._step(f"unload {model}"):
             self._client.unload_model(model, headers=self._headers, client_timeout=LOAD_TIMEOUT_S)
 
-    def screen(self, image: bytes) -> Answer:
-        """Return what the front door answers to one encoded image.
+    def screen(self, image: bytes, *, door: str = SCREENING) -> Answer:
+        """Return what a front door answers to one encoded image.
 
         Raises:
             RolloutError: it does not answer.
@@ -112,9 +115,9 @@ class TritonControl:
         tensor = grpcclient.InferInput(IMAGE_BYTES.name, [1, 1], IMAGE_BYTES.dtype)
         tensor.set_data_from_numpy(np.array([[image]], dtype=np.object_))
         names = (VALID_PROBABILITY.name, ACCEPTED.name, PROBABILITIES.name)
-        with self._step("answer a golden case"):
+        with self._step("answer an image"):
             result = self._client.infer(
-                SCREENING,
+                door,
                 [tensor],
                 outputs=[grpcclient.InferRequestedOutput(name) for name in names],
                 client_timeout=CALL_TIMEOUT_S,

@@ -50,10 +50,11 @@ def _lint_version(step: ModelEnsembling.Step, model: ModelConfig, file: str) -> 
 def _lint_inputs(
     step: ModelEnsembling.Step, model: ModelConfig, tensors: Mapping[str, Signature], file: str
 ) -> Iterator[Defect]:
-    """Yield where a step does not get exactly its model's inputs, each of the right kind."""
+    """Yield where a step does not get its model's inputs, each of the right kind; optional ones may lack."""
     expected = {tensor.name: _signature(tensor) for tensor in model.input}
     yield from _lint_names(step, "input", step.input_map, expected, file)
-    for name in sorted(set(expected) - set(step.input_map)):
+    needed = {tensor.name for tensor in model.input if not tensor.optional}
+    for name in sorted(needed - set(step.input_map)):
         yield Defect(
             file,
             f"The step {step.model_name} gets no {name!r}.",

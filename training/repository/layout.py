@@ -5,25 +5,24 @@ replaced by one rename, after everything that it names is there. So a server tha
 moment, also after a crash in the middle, finds a repository it can load.
 """
 
+import py_compile
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 import hilum
-from hilum.contract import CLASSIFIER, DECODE, FILTER, LABELS, MONITOR, SCREENING
+from hilum.contract import CHALLENGER_SCREENING, CLASSIFIER, DECODE, FILTER, LABELS, MONITOR, SCREENING
 from hilum.files import fsync_folder, sha256_file, write_atomic
 from hilum.operating_point import OperatingPoint
+from hilum.settings import Accelerator, settings
 from training.errors import RepositoryError
-from training.repository.config_pbtxt import (
-    LABELLED,
-    LABELS_FILE,
-    ServedRelease,
-    build_configs,
-    parse,
-    render,
-)
+from training.export.passport import passport_path
+from training.repository.base_config import LABELLED, LABELS_FILE
+from training.repository.config_pbtxt import build_configs, parse, render
+from training.repository.served_release import Lineup, ServedRelease
 
 CONFIG_FILE = "config.pbtxt"
 
@@ -33,8 +32,15 @@ MODEL_FILES = {
     CLASSIFIER: "model.onnx",
     MONITOR: "model.py",
     SCREENING: ".gitkeep",  # an ensemble's version folder is empty; git keeps no empty folder
+    CHALLENGER_SCREENING: ".gitkeep",
 }
 """The one file in each version folder, by model, in the order of the ensemble's steps."""
+
+FRONT_DOORS = (SCREENING, CHALLENGER_SCREENING)
+"""The ensembles; the second is there only while a challenger is loaded."""
+
+STEP_MODELS = tuple(model for model in MODEL_FILES if model not in FRONT_DOORS)
+"""The models that the ensembles join, in the order of the steps."""
 
 PACKAGED = Path(hilum.__file__).resolve().parent.parent / "model_repository"
 """The repository that ships with Hilum: its Python models, and the configurations of `FIRST_RELEASE`."""
@@ -59,66 +65,126 @@ def write_repository(
     classifier_onnx: Path,
     instances: int = 2,
 ) -> None:
-    """Write a new model repository that serves `release`: `folder` appears at once and whole.
+    """Write a new model repository that serves one release on the CPU: `folder` appears at once and whole.
 
     Raises:
         RepositoryError: the folder is there and not empty, or a Python model does not ship with this
             installation.
         OSError: a file cannot be read or written; nothing is left.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise RepositoryError(f"{folder} is not empty. `hilum rollout` replaces what a repository serves.")
-    sources: dict[str, Path | None] = {
-        DECODE: _packaged_model(DECODE),
-        FILTER: filter_onnx,
-        CLASSIFIER: classifier_onnx,
-        MONITOR: _packaged_model(MONITOR),
-        SCREENING: None,
+    networks = {
+        (FILTER, release.filter_version): filter_onnx,
+        (CLASSIFIER, release.classifier_version): classifier_onnx,
     }
+    lineup = Lineup(champion=release)
+    write_lineup(folder, lineup, networks=networks, instances=instances, accelerator="cpu")
+
+
+def write_lineup(
+    folder: Path,
+    lineup: Lineup,
+    *,
+    networks: Mapping[tuple[str, int], Path],
+    instances: int = 2,
+    accelerator: Accelerator | None = None,
+) -> None:
+    """Write a new model repository that serves a lineup; errors as for `write_repository`.
+
+    Args:
+        folder: appears at once and whole.
+        lineup: what it serves.
+        networks: the ONNX file of each network, by model and version.
+        instances: copies of each network that run side by side.
+        accelerator: what they run on; None for what this installation's Triton is set to.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise RepositoryError(
+            f"{folder} is not empty. `hilum rollout apply` replaces what a repository serves."
+        )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
         draft = Path(temporary) / folder.name
-        for model, content in render_configs(release, instances=instances).items():
-            source, version = sources[model], draft / model / str(release.version_of(model))
-            write_atomic(version / MODEL_FILES[model], source.read_bytes() if source else b"")
-            write_atomic(draft / model / CONFIG_FILE, content)
-        for model in LABELLED:
-            write_atomic(draft / model / LABELS_FILE, labels_text())
+        for model, version in versions_of(lineup):
+            content = b""
+            if MODEL_FILES[model].endswith(".onnx"):
+                content = networks[model, version].read_bytes()
+                _copy_passport(networks[model, version], draft / model / str(version) / MODEL_FILES[model])
+            elif MODEL_FILES[model].endswith(".py"):
+                content = packaged_model(model).read_bytes()
+            path = draft / model / str(version) / MODEL_FILES[model]
+            write_atomic(path, content)
+            if path.suffix == ".py":
+                _compile(path)
+        configs = render_configs(lineup, instances=instances, accelerator=accelerator)
+        for model, config in configs.items():
+            write_atomic(draft / model / CONFIG_FILE, config)
+            if model in LABELLED:
+                write_atomic(draft / model / LABELS_FILE, labels_text())
         draft.replace(folder)
     fsync_folder(folder.parent)
 
 
+def _copy_passport(source: Path, target: Path) -> None:
+    """Put the passport that lies beside a network, if one does, beside the file that it becomes."""
+    passport = passport_path(source)
+    if passport.is_file():
+        write_atomic(passport_path(target), passport.read_bytes())
+
+
 def render_configs(
-    release: ServedRelease, *, beside: ServedRelease | None = None, instances: int = 2
+    lineup: Lineup,
+    *,
+    beside: Sequence[ServedRelease] = (),
+    instances: int = 2,
+    accelerator: Accelerator | None = None,
 ) -> dict[str, bytes]:
-    """Return the content of each model's `config.pbtxt`; arguments as for `build_configs`."""
-    configs = build_configs(release, beside=beside, instances=instances)
+    """Return the content of each model's `config.pbtxt`; arguments as for `build_configs`.
+
+    Without an accelerator it is the one that this installation's Triton is set to (HILUM_ACCELERATOR).
+    """
+    chosen = accelerator or settings().accelerator
+    configs = build_configs(lineup, beside=beside, instances=instances, accelerator=chosen)
     return {model: render(config) for model, config in configs.items()}
 
 
-def move_versions(source: Path, folder: Path, release: ServedRelease) -> set[str]:
-    """Move the version folders of `release` from one repository into another on the same disk.
+def versions_of(lineup: Lineup) -> list[tuple[str, int]]:
+    """Return each model and version that a lineup needs, in the order of the ensemble's steps."""
+    needed = [(model, release.version_of(model)) for model in STEP_MODELS for release in lineup.releases]
+    return [*dict.fromkeys(needed), *((door, release.number) for door, release in lineup.doors.items())]
+
+
+def move_versions(source: Path, folder: Path, lineup: Lineup, *, may_repair: bool) -> set[str]:
+    """Move the version folders of `lineup` from one repository into another on the same disk.
 
     No configuration lists them yet. A network that is already there under its version number stays; a
     Python model of another Hilum is replaced.
+
+    Args:
+        source: the repository to move from.
+        folder: the repository to move into.
+        lineup: what the source serves.
+        may_repair: the folder was written from the same registry, so that a network that differs
+            from the registry's is damaged, and is replaced.
 
     Returns:
         The models of which a file that was already there changed: a server has to load them again.
 
     Raises:
-        RepositoryError: the folder holds another network under one of the release's version numbers.
+        RepositoryError: the folder holds another registry's network under one of the version numbers.
     """
     changed = set()
-    for model, name in MODEL_FILES.items():
-        version = Path(model) / str(release.version_of(model))
-        new, existing = source / version / name, folder / version / name
+    for model, number in versions_of(lineup):
+        if model in FRONT_DOORS and not (folder / model / CONFIG_FILE).exists():
+            continue  # it comes whole, once its steps are loaded: `add_front_door`
+        version = Path(model) / str(number)
+        new, existing = source / version / MODEL_FILES[model], folder / version / MODEL_FILES[model]
         if not existing.exists():
             if existing.parent.exists():  # somebody emptied it
                 _delete(existing.parent)
             (source / version).replace(folder / version)
             fsync_folder(folder / model)
         elif sha256_file(new) != sha256_file(existing):
-            if existing.suffix == ".onnx":
+            if existing.suffix == ".onnx" and not may_repair:
                 raise _other_network(existing, new)
             new.replace(existing)
             fsync_folder(existing.parent)
@@ -129,18 +195,19 @@ def move_versions(source: Path, folder: Path, release: ServedRelease) -> set[str
 def move_models(source: Path, folder: Path) -> None:
     """Move whole models from one repository into another on the same disk, in place of what is there."""
     folder.mkdir(parents=True, exist_ok=True)
-    remove_models(folder, source.with_name(f"{source.name}.replaced"))
+    remove_models(folder, source.with_name(f"{source.name}.replaced"), MODEL_FILES)
     for model in MODEL_FILES:
-        (source / model).replace(folder / model)
+        if (source / model).exists():
+            (source / model).replace(folder / model)
     fsync_folder(folder)
 
 
-def remove_models(folder: Path, bin_folder: Path) -> None:
-    """Move all models out of a repository into a new folder on the same disk, the ensemble first."""
-    bin_folder.mkdir()
-    for model in reversed(MODEL_FILES):
+def remove_models(folder: Path, bin_folder: Path, models: Iterable[str]) -> None:
+    """Move models out of a repository into a folder on the same disk, the last one first."""
+    bin_folder.mkdir(exist_ok=True)
+    for model in reversed(list(models)):
         if (folder / model).exists():
-            (folder / model).replace(bin_folder / model)
+            (folder / model).replace(bin_folder / f"{model}-{uuid4().hex}")
     fsync_folder(folder)
 
 
@@ -153,32 +220,63 @@ def write_config(folder: Path, model: str, content: bytes) -> bool:
     return True
 
 
-def drop_unlisted_versions(folder: Path, *, keep: Iterable[ServedRelease] = ()) -> None:
+def drop_unlisted_versions(folder: Path, *, keep: Iterable[Lineup] = ()) -> None:
     """Delete version folders that no configuration lists, and what a killed writer left.
 
     Args:
         folder: the model repository.
-        keep: releases whose versions stay although they are not listed, or not yet.
+        keep: lineups whose versions stay although they are not listed, or not yet.
     """
-    keep = list(keep)
+    kept = {pair for lineup in keep for pair in versions_of(lineup)}
     for model in MODEL_FILES:
-        kept = {*listed_versions(folder, model), *(release.version_of(model) for release in keep)}
+        listed = set(listed_versions(folder, model))
         for path in sorted((folder / model).glob("*")):
             leftover = path.name.startswith(".")
-            unlisted = path.is_dir() and path.name.isdigit() and int(path.name) not in kept
-            if leftover or unlisted:
+            unlisted = path.is_dir() and path.name.isdigit() and int(path.name) not in listed
+            if leftover or (unlisted and (model, int(path.name)) not in kept):
                 _delete(path)
 
 
 def has_versions(folder: Path, release: ServedRelease) -> bool:
-    """Whether every version folder of `release` is in the repository."""
-    return all((folder / model / str(release.version_of(model))).is_dir() for model in MODEL_FILES)
+    """Whether every network and Python model of `release` is in the repository."""
+    return all((folder / model / str(release.version_of(model))).is_dir() for model in STEP_MODELS)
 
 
 def listed_versions(folder: Path, model: str) -> list[int]:
     """Return the versions that a model's configuration on disk lists; none where it has no configuration."""
     path = folder / model / CONFIG_FILE
     return list(parse(path.read_text()).version_policy.specific.versions) if path.exists() else []
+
+
+def add_front_door(folder: Path, door: str, number: int, config: bytes, scratch: Path) -> None:
+    """Put the folder of an ensemble into a repository at once: a folder without configuration stops a server.
+
+    Args:
+        folder: the model repository.
+        door: name of the ensemble; a folder of that name without configuration is replaced.
+        number: the release that it serves.
+        config: its `config.pbtxt`.
+        scratch: a folder on the same disk.
+    """
+    draft = scratch / f"{door}-{uuid4().hex}"
+    write_atomic(draft / str(number) / MODEL_FILES[door], b"")
+    write_atomic(draft / LABELS_FILE, labels_text())
+    write_atomic(draft / CONFIG_FILE, config)
+    remove_models(folder, scratch, [door])
+    draft.replace(folder / door)
+    fsync_folder(folder)
+
+
+def _compile(path: Path) -> None:
+    """Compile a Python model where it lies, as the server's Python would when it loads it.
+
+    Triton loads every version again of which a file is newer than when it was loaded: the cache that its
+    own Python writes would let the next load of anything start all Python models anew.
+    """
+    name = "/".join(path.parts[-3:])
+    py_compile.compile(
+        str(path), dfile=name, doraise=True, invalidation_mode=py_compile.PycInvalidationMode.CHECKED_HASH
+    )
 
 
 def labels_text() -> bytes:
@@ -188,12 +286,13 @@ def labels_text() -> bytes:
 
 def committed_files() -> dict[str, bytes]:
     """Return the files of the packaged repository that are generated, by path below it."""
-    files = {f"{model}/{CONFIG_FILE}": content for model, content in render_configs(FIRST_RELEASE).items()}
-    files |= {f"{model}/{LABELS_FILE}": labels_text() for model in LABELLED}
+    configs = render_configs(Lineup(champion=FIRST_RELEASE), accelerator="cpu")
+    files = {f"{model}/{CONFIG_FILE}": content for model, content in configs.items()}
+    files |= {f"{model}/{LABELS_FILE}": labels_text() for model in LABELLED if model in configs}
     return files | {f"{SCREENING}/{FIRST_RELEASE.number}/{MODEL_FILES[SCREENING]}": b""}
 
 
-def _packaged_model(model: str) -> Path:
+def packaged_model(model: str) -> Path:
     """Return the Python model that ships with Hilum."""
     path = PACKAGED / model / "1" / MODEL_FILES[model]
     if not path.is_file():

@@ -7,13 +7,15 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from hilum.contract import LABELS, PROBABILITIES
 from training.errors import RepositoryError
+from training.repository.accelerator import lint_accelerator
 from training.repository.config_pbtxt import parse
 from training.repository.defect import Defect
 from training.repository.ensemble_graph import lint_ensemble
 from training.repository.layout import CONFIG_FILE
 from training.repository.onnx_graph import lint_network
+from training.repository.passport_check import lint_passport
 
-_REGENERATE = "Roll the release out again: `hilum rollout` writes the configurations."
+_REGENERATE = "Roll the release out again: `hilum rollout apply` writes the configurations."
 
 
 def check_repository(folder: Path) -> None:
@@ -49,6 +51,7 @@ def lint_repository(folder: Path) -> list[Defect]:
             configs[entry.name] = config
     for name, config in configs.items():
         defects += _lint_config(name, config)
+        defects += lint_accelerator(config, f"{name}/{CONFIG_FILE}")
         defects += _lint_versions(folder / name, config)
         defects += _lint_labels(folder / name, config)
         if config.platform == "ensemble":
@@ -116,6 +119,8 @@ def _lint_versions(entry: Path, config: ModelConfig) -> Iterator[Defect]:
             yield Defect(file, f"The folder holds no {config.default_model_filename}.", _REGENERATE)
         elif config.backend == "onnxruntime":
             yield from lint_network(model, config, f"{file}/{model.name}")
+        if model.is_file():
+            yield from lint_passport(model, config, f"{file}/{model.name}")
     for path in sorted(entry.iterdir()):
         if path.is_dir() and path.name not in listed and not path.name.startswith("."):
             what = f"{CONFIG_FILE} does not list it" if path.name.isdigit() else "its name is no version"

@@ -9,10 +9,7 @@ from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 from tritonclient.grpc.model_config_pb2 import DataType, ModelConfig, ModelInput, ModelOutput
 
 from training.repository.defect import Defect
-
-MAX_IR_VERSION = 10
-MAX_OPSET = 21
-"""What ONNX Runtime 1.19 reads, the one of the oldest supported server (Triton 24.10)."""
+from training.repository.triton_releases import OnnxLimits, onnx_limits
 
 _REEXPORT = "Export the network again with `hilum export`, which writes the contract's tensors."
 
@@ -27,7 +24,7 @@ def lint_network(path: Path, config: ModelConfig, file: str) -> Iterator[Defect]
     except DecodeError:
         yield Defect(file, "This is no ONNX model: it cannot be parsed.", _REEXPORT)
         return
-    yield from _lint_versions(network, file)
+    yield from lint_age(network, file, onnx_limits())
     missing = list(_missing_external_data(network, path.parent))
     for name in missing:
         yield Defect(
@@ -46,20 +43,15 @@ def lint_network(path: Path, config: ModelConfig, file: str) -> Iterator[Defect]
         yield Defect(file, f"It needs an input {name!r} that the configuration does not have.", _REEXPORT)
 
 
-def _lint_versions(network: onnx.ModelProto, file: str) -> Iterator[Defect]:
-    """Yield a defect for a format or an operator set that a supported server cannot read."""
-    remedy = f"Export it with opset {MAX_OPSET} or older and IR version {MAX_IR_VERSION} or older."
-    if network.ir_version > MAX_IR_VERSION:
-        yield Defect(
-            file,
-            f"Its IR version is {network.ir_version}; servers are sure to read up to {MAX_IR_VERSION}.",
-            remedy,
-        )
+def lint_age(network: onnx.ModelProto, file: str, limits: OnnxLimits) -> Iterator[Defect]:
+    """Yield a defect for a format or an operator set that is newer than a server is sure to read."""
+    remedy = f"Export it with opset {limits.opset} or older and IR version {limits.ir_version} or older."
+    reads = f"{limits.server} is sure to read up to"
+    if network.ir_version > limits.ir_version:
+        yield Defect(file, f"Its IR version is {network.ir_version}; {reads} {limits.ir_version}.", remedy)
     for opset in network.opset_import:
-        if opset.domain in ("", "ai.onnx") and opset.version > MAX_OPSET:
-            yield Defect(
-                file, f"Its opset is {opset.version}; servers are sure to read up to {MAX_OPSET}.", remedy
-            )
+        if opset.domain in ("", "ai.onnx") and opset.version > limits.opset:
+            yield Defect(file, f"Its opset is {opset.version}; {reads} {limits.opset}.", remedy)
 
 
 def _missing_external_data(network: onnx.ModelProto, folder: Path) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """`xray_decode`: bytes of an image file in, canonical radiograph out.
 
 A refusal is the caller's error (INVALID_ARG) and carries the refusal's own sentence. Nothing that
-stood in a file is ever logged or answered.
+stood in a file is ever logged or answered. A copy for the challenger is decoded, but not counted.
 """
 
 import time
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import triton_python_backend_utils as pb_utils
 
-from hilum.contract import IMAGE_BYTES, RADIOGRAPH
+from hilum.contract import IMAGE_BYTES, MIRRORED_IMAGE, RADIOGRAPH
 from hilum.radiograph import REASONS, RadiographError, decode_radiograph
 from hilum.triton.metrics import (
     DECODE_BUCKETS_S,
@@ -30,11 +30,12 @@ INTERNAL_ERROR = "internal_error"
 
 
 class _RefusedError(Exception):
-    """One image of a request that cannot be decoded: what to answer."""
+    """One image of a request that cannot be decoded: what to answer and to count."""
 
-    def __init__(self, sentence: str, code: int) -> None:
+    def __init__(self, sentence: str, code: int, reason: str) -> None:
         super().__init__(sentence)
         self.code = code
+        self.reason = reason
 
 
 class TritonPythonModel:
@@ -56,11 +57,15 @@ class TritonPythonModel:
 
     def _answer(self, request: Any) -> Any:
         files = pb_utils.get_input_tensor_by_name(request, IMAGE_BYTES.name).as_numpy().reshape(-1)
+        mirrored = pb_utils.get_input_tensor_by_name(request, MIRRORED_IMAGE.name) is not None
         radiographs = np.empty((len(files), *RADIOGRAPH.shape), np.uint8)
         for index, data in enumerate(files):
             try:
                 radiographs[index] = self._decode(data)
             except _RefusedError as refusal:
+                if not mirrored:
+                    self._images.add("undecodable")
+                    self._reasons.add(refusal.reason)
                 where = f"Image {index + 1} of {len(files)}: " if len(files) > 1 else ""
                 return pb_utils.InferenceResponse(
                     error=pb_utils.TritonError(f"{where}{refusal}", refusal.code)
@@ -72,10 +77,8 @@ class TritonPythonModel:
         try:
             return decode_radiograph(data)
         except RadiographError as error:
-            self._count_refusal(error.reason)
-            raise _RefusedError(str(error), pb_utils.TritonError.INVALID_ARG) from None
+            raise _RefusedError(str(error), pb_utils.TritonError.INVALID_ARG, error.reason) from None
         except Exception as error:
-            self._count_refusal(INTERNAL_ERROR)
             # The message may quote the file: log the kind of error and the place only.
             place = traceback.extract_tb(error.__traceback__)[-1]
             kind = type(error).__name__
@@ -84,10 +87,7 @@ class TritonPythonModel:
                 f"The decoder failed on this image ({kind}); the server's log says where. "
                 "Save the image as PNG or JPEG and send it again.",
                 pb_utils.TritonError.INTERNAL,
+                INTERNAL_ERROR,
             ) from None
         finally:
             self._duration.observe(time.perf_counter() - start)
-
-    def _count_refusal(self, reason: str) -> None:
-        self._images.add("undecodable")
-        self._reasons.add(reason)

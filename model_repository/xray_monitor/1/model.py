@@ -1,20 +1,22 @@
 """`xray_monitor`: the ensemble's last step, which passes its tensors through and counts what is served.
 
 Its version is the release number; `operating_point.<release>` in its configuration holds the
-thresholds at which that release reports findings.
+thresholds at which that release reports findings. Images that come through the challenger's front
+door are copies of the champion's, and count in a series of their own.
 """
 
 import json
 from collections import Counter as Tally
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
-from hilum.contract import ACCEPTED, LABELS, MODELS, MONITOR, PROBABILITIES
+from hilum.contract import ACCEPTED, LABELS, MIRRORED, MODELS, MONITOR, PROBABILITIES
 from hilum.errors import UsageError
 from hilum.operating_point import OperatingPoint
-from hilum.triton.metrics import FINDINGS, IMAGES, Counter, hand_on_the_rest
+from hilum.triton.metrics import CHALLENGER_FINDINGS, FINDINGS, IMAGES, Counter, hand_on_the_rest
 
 TENSORS = [tensor.name for tensor in MODELS[MONITOR].outputs]
 """Names of what goes in and comes out."""
@@ -29,10 +31,10 @@ class TritonPythonModel:
         Raises:
             TritonModelException: the configuration has no valid thresholds for this release.
         """
-        release = args["model_version"]
-        self._operating_point = _read_operating_point(json.loads(args["model_config"]), release)
+        self._release = args["model_version"]
+        self._operating_point = _read_operating_point(json.loads(args["model_config"]), self._release)
         self._images = Counter(IMAGES, "outcome", ["accepted", "rejected"])
-        self._findings = Counter(FINDINGS, "finding", LABELS, release=release)
+        self._findings = Counter(FINDINGS, "finding", LABELS, release=self._release)
 
     def execute(self, requests: Sequence[Any]) -> list[Any]:
         """Pass each request's tensors through, and count its images."""
@@ -42,17 +44,25 @@ class TritonPythonModel:
         """Count what is not counted yet."""
         hand_on_the_rest()
 
+    @cached_property
+    def _challenger_findings(self) -> Counter:
+        """Made with the first copy: most releases are never a challenger while they are loaded."""
+        return Counter(CHALLENGER_FINDINGS, "finding", LABELS, release=self._release)
+
     def _answer(self, request: Any) -> Any:
         tensors = {name: pb_utils.get_input_tensor_by_name(request, name) for name in TENSORS}
         accepted = tensors[ACCEPTED.name].as_numpy().reshape(-1)
         probabilities = tensors[PROBABILITIES.name].as_numpy()
-        outcomes = Tally("accepted" if is_accepted else "rejected" for is_accepted in accepted)
-        for outcome, count in outcomes.items():
-            self._images.add(outcome, count)
+        mirrored = pb_utils.get_input_tensor_by_name(request, MIRRORED.name) is not None
+        if not mirrored:
+            outcomes = Tally("accepted" if is_accepted else "rejected" for is_accepted in accepted)
+            for outcome, count in outcomes.items():
+                self._images.add(outcome, count)
+        counter = self._challenger_findings if mirrored else self._findings
         findings = Tally(self._operating_point.finding(row) for row in probabilities[accepted].tolist())
         for finding, count in findings.items():
             if finding is not None:  # a network that answers NaN reports nothing
-                self._findings.add(finding, count)
+                counter.add(finding, count)
         return pb_utils.InferenceResponse(list(tensors.values()))
 
 
@@ -65,5 +75,5 @@ def _read_operating_point(config: Mapping[str, Any], release: str) -> OperatingP
         raise pb_utils.TritonModelException(
             f"xray_monitor's config.pbtxt needs the parameter {key!r}, a JSON object of finding and "
             f"threshold, to serve release {release} ({type(error).__name__}: {error}). "
-            "Write the repository again with `hilum rollout`."
+            "Write the repository again with `hilum rollout apply`."
         ) from error

@@ -36,7 +36,7 @@ def test_help_lists_every_command_and_imports_none() -> None:
 def test_every_command_has_help_with_examples(name: str) -> None:
     result = run(name, "--help")
     assert result.returncode == 0, result.stderr
-    group = {"data": "check", "release": "create", "repository": "lint"}.get(name)
+    group = {"data": "check", "ledger": "show", "release": "create", "repository": "lint"}.get(name)
     text = result.stdout if group is None else run(name, group, "--help").stdout
     assert "hilum " in text.split("Usage:")[1].split("\n", 1)[1], "no example"
 

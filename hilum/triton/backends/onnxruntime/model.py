@@ -6,6 +6,7 @@ Triton runs this file in a process of its own per model instance: it imports not
 """
 
 import ctypes
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,18 +18,22 @@ import triton_python_backend_utils as pb_utils
 _DTYPES = {"TYPE_UINT8": "tensor(uint8)", "TYPE_FP32": "tensor(float)", "TYPE_BOOL": "tensor(bool)"}
 """ONNX Runtime's name of each Triton dtype in use."""
 
+_PASSPORT_SUFFIX = ".passport.json"
+"""`model.onnx.passport.json` says what `model.onnx` is; an older network may have none."""
+
 
 class TritonPythonModel:
     """One instance of an ONNX network."""
 
     def initialize(self, args: Mapping[str, str]) -> None:
-        """Load the network and compare it with the configuration.
+        """Compare the network with its passport, load it and compare it with the configuration.
 
         Raises:
             TritonModelException: no such file, no readable network, or another one than configured.
         """
         config = json.loads(args["model_config"])
         path = Path(args["model_repository"]) / args["model_version"] / "model.onnx"
+        _check_passport(path, config["name"])
         try:
             self._session = onnxruntime.InferenceSession(
                 path, _session_options(config), providers=["CPUExecutionProvider"]
@@ -59,6 +64,34 @@ class TritonPythonModel:
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"ONNX Runtime failed: {error}"))
         return pb_utils.InferenceResponse(
             [pb_utils.Tensor(name, array) for name, array in zip(names, arrays, strict=True)]
+        )
+
+
+def _check_passport(path: Path, name: str) -> None:
+    """Refuse a network that its passport was not written for, or that needs a newer ONNX Runtime."""
+    source = path.with_name(path.name + _PASSPORT_SUFFIX)
+    if not source.is_file() or not path.is_file():
+        return
+    try:
+        passport = json.loads(source.read_text())
+        claims = (passport["kind"], passport["model"], passport["sha256"])
+        oldest = tuple(int(number) for number in passport["onnxruntime"].split("."))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise pb_utils.TritonModelException(
+            f"{source} is no passport: {error!r}. Roll the release out again."
+        ) from error
+    with path.open("rb") as stream:
+        found = ("onnx", name, hashlib.file_digest(stream, "sha256").hexdigest())
+    if claims != found:
+        raise pb_utils.TritonModelException(
+            f"{path} is not the network that its passport was written for: expected "
+            f"{' '.join(map(str, claims))}, found {' '.join(found)}. Roll the release out again."
+        )
+    here = tuple(int(number) for number in onnxruntime.__version__.split(".")[: len(oldest)])
+    if here < oldest:
+        raise pb_utils.TritonModelException(
+            f"{path} needs ONNX Runtime {passport['onnxruntime']} or newer; this server has "
+            f"{onnxruntime.__version__}."
         )
 
 

@@ -129,3 +129,13 @@ def test_an_interval_stays_within_what_a_difference_can_be() -> None:
     a, b = np.array([1.0, 4.0, 2.0, 3.0]), np.array([3.0, 4.0, 2.0, 1.0])
     test = delong_test(DelongAuroc.of(a, positive), DelongAuroc.of(b, positive))
     assert test.upper == 1
+
+
+def test_the_interval_is_as_wide_as_the_confidence_says() -> None:
+    random = np.random.default_rng(0)
+    positive = np.arange(80) < 30
+    a, b = (DelongAuroc.of(random.normal(size=80) + positive, positive) for _ in range(2))
+    wide, narrow = (delong_test(a, b, confidence=confidence) for confidence in (0.95, 0.9))
+    assert wide == delong_test(a, b)
+    widths = [test.upper - test.lower for test in (wide, narrow)]  # type: ignore[operator]  # there is spread
+    assert widths[0] / widths[1] == pytest.approx(norm.ppf(0.975) / norm.ppf(0.95))

@@ -19,6 +19,7 @@ from training.evaluate.intervals import (
     newcombe_estimate,
     normal_estimate,
     resampled_weights,
+    wilson_bounds,
     wilson_estimate,
 )
 from training.evaluate.metrics import Floats, Ranking
@@ -245,3 +246,11 @@ def test_newcombe_stays_informative_at_perfect_separation() -> None:
     # One patient each: (1 - theta)^2 = z^2 theta (1 - theta), so theta = 1 / (1 + z^2).
     single = newcombe_estimate(1.0, 2, n_positive=1, n_negative=1)
     assert single.lower == pytest.approx(1 / (1 + norm.ppf(0.975) ** 2))
+
+
+def test_bounds_follow_the_confidence_that_is_asked_for() -> None:
+    replicates = np.linspace(0, 1, 1001)
+    estimate = bootstrap_estimate(0.5, replicates, 10, n_patients=10, confidence=0.8)
+    assert (estimate.lower, estimate.upper) == pytest.approx((0.1, 0.9))
+    expected = binomtest(60, 80).proportion_ci(confidence_level=0.8, method="wilson")
+    assert wilson_bounds(60, 80, confidence=0.8) == pytest.approx((expected.low, expected.high))

@@ -79,3 +79,13 @@ def test_it_covers_the_true_difference_about_as_often_as_it_says() -> None:
     tests = [mcnemar_test(80, only_a=int(a), only_b=int(b)) for _, a, b in drawn]
     held = [t.lower is not None and t.upper is not None and t.lower <= -0.05 <= t.upper for t in tests]
     assert 0.92 < np.mean(held) < 0.98
+
+
+def test_less_confidence_makes_a_narrower_interval_and_the_same_p_value() -> None:
+    wide, narrow = (
+        mcnemar_test(100, only_a=9, only_b=4, confidence=confidence) for confidence in (0.95, 0.9)
+    )
+    assert wide == mcnemar_test(100, only_a=9, only_b=4)
+    assert None not in (wide.lower, narrow.lower)
+    assert wide.lower < narrow.lower < -0.05 < narrow.upper < wide.upper  # type: ignore[operator]  # not None
+    assert wide.p_value == narrow.p_value

@@ -1,40 +1,60 @@
 """The record of a release: one release, one text, one digest."""
 
+import json
+
 import pytest
 from pydantic import ValidationError
 
-from hilum.contract import LABELS
-from training.promote.golden import GoldenCase
-from training.promote.release import PinnedNetwork, Release
+from hilum.files import sha256_bytes
+from tests.support.toy_record import network, toy_record
+from training.promote.release import Release
 
-
-def network(version: int) -> PinnedNetwork:
-    return PinnedNetwork(
-        version=version, sha256="ab" * 32, run_id="r", recipe="icapuc", data_digest="d", git_revision="g"
-    )
-
-
-def toy_record(**changes: object) -> Release:
-    values: dict[str, object] = {
-        "filter": network(3),
-        "classifier": network(5),
-        "labels": LABELS,
-        "thresholds": {"lung_opacity": 0.4, "covid19": 0.6},
-        "filter_threshold": 0.5,
-        "decoder_digest": "cd" * 32,
-        "map_size": (14, 14),
-        "embedding_size": 1024,
-        "golden_cases": (
-            GoldenCase(
-                file="golden/0.png",
-                sha256="ef" * 32,
-                valid_probability=0.1,
-                accepted=False,
-                probabilities=None,
-            ),
-        ),
-    }
-    return Release.model_validate(values | changes)
+FIRST_FORMAT = """\
+{
+ "classifier": {
+  "data_digest": "d",
+  "git_revision": "g",
+  "recipe": "icapuc",
+  "run_id": "r",
+  "sha256": "abababababababababababababababababababababababababababababababab",
+  "version": 5
+ },
+ "decoder_digest": "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd",
+ "embedding_size": 1024,
+ "filter": {
+  "data_digest": "d",
+  "git_revision": "g",
+  "recipe": "icapuc",
+  "run_id": "r",
+  "sha256": "abababababababababababababababababababababababababababababababab",
+  "version": 3
+ },
+ "filter_threshold": 0.5,
+ "format": 1,
+ "golden_cases": [
+  {
+   "accepted": false,
+   "file": "golden/0.png",
+   "probabilities": null,
+   "sha256": "efefefefefefefefefefefefefefefefefefefefefefefefefefefefefefefef",
+   "valid_probability": 0.1
+  }
+ ],
+ "labels": [
+  "no_finding",
+  "lung_opacity",
+  "covid19"
+ ],
+ "map_size": [
+  14,
+  14
+ ],
+ "thresholds": {
+  "covid19": 0.6,
+  "lung_opacity": 0.4
+ }
+}"""
+"""A release as the first version of Hilum wrote it."""
 
 
 def test_a_release_survives_its_text() -> None:
@@ -60,6 +80,20 @@ def test_the_digest_covers_everything(change: dict[str, object]) -> None:
     assert toy_record(**change).digest != toy_record().digest
 
 
+def test_a_release_of_the_first_format_keeps_its_text_and_its_digest() -> None:
+    text = FIRST_FORMAT.encode()
+    release = Release.model_validate_json(text)
+    assert release.filter.temperature is None
+    assert release.to_json() == text
+    assert release.digest == sha256_bytes(text)
+
+
+def test_the_digest_covers_the_temperature() -> None:
+    warm = network(5).model_copy(update={"temperature": 1.5})
+    assert toy_record(classifier=warm).digest != toy_record().digest
+    assert json.loads(toy_record(classifier=warm).to_json())["classifier"]["temperature"] == 1.5
+
+
 def test_what_triton_serves_carries_the_digest_and_both_versions() -> None:
     release = toy_record()
     served = release.served(7)
@@ -70,7 +104,7 @@ def test_what_triton_serves_carries_the_digest_and_both_versions() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"format": 2}, {"colour": "red"}, {"map_size": (14,)}, {"embedding_size": "many"}]
+    "change", [{"format": 3}, {"colour": "red"}, {"map_size": (14,)}, {"embedding_size": "many"}]
 )
 def test_a_record_of_another_form_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

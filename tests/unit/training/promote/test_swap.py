@@ -1,7 +1,9 @@
 """The swap on disk, without a server: at every moment a whole release, also after a kill."""
 
+import itertools
 import multiprocessing
 import os
+import shutil
 from pathlib import Path
 
 import onnx
@@ -11,13 +13,17 @@ from hilum.contract import CLASSIFIER, FILTER, MODELS, MONITOR, SCREENING
 from tests.support.toy_models import toy_classifier, toy_filter
 from tests.support.toy_release import save_onnx, toy_release
 from training.errors import RepositoryError
-from training.promote.swap import Swap, find_serving
-from training.repository.config_pbtxt import ServedRelease
-from training.repository.layout import listed_versions, write_repository
+from training.promote.serving import find_serving
+from training.promote.swap import Swap
+from training.repository.layout import listed_versions, write_lineup, write_repository
 from training.repository.lint import lint_repository
+from training.repository.served_release import Lineup, ServedRelease
 
 OLD = toy_release(1, filter_version=1, classifier_version=1, thresholds=(0.4, 0.4))
 NEW = toy_release(2, filter_version=2, classifier_version=2, thresholds=(0.6, 0.6))
+
+LEAST_RENAMES = 5
+"""A way with fewer has lost its steps."""
 
 
 def draft_of(release: ServedRelease, folder: Path, network: onnx.ModelProto | None = None) -> Path:
@@ -38,9 +44,38 @@ def swap_to(release: ServedRelease, live: Path, folder: Path) -> Swap:
         folder=live,
         triton=None,
         old=find_serving(live, None),
-        new=release,
+        new=Lineup(champion=release),
         instances=2,
     )
+
+
+def write_drafts(folder: Path, *lineups: Lineup) -> list[Path]:
+    """Write a repository of each lineup."""
+    networks = {}
+    for release in (OLD, NEW):
+        number = release.classifier_version
+        networks[FILTER, release.filter_version] = save_onnx(toy_filter(), folder / f"{number}.filter.onnx")
+        networks[CLASSIFIER, number] = save_onnx(toy_classifier(gain=1.0 + number), folder / f"{number}.onnx")
+    drafts = [folder / str(index) / "draft" for index, _ in enumerate(lineups)]
+    for draft, lineup in zip(drafts, lineups, strict=True):
+        write_lineup(draft, lineup, networks=networks)
+    return drafts
+
+
+def lineup_swap(lineup: Lineup, live: Path, draft: Path, folder: Path) -> Swap:
+    """Return the way to a lineup, from a copy of its draft in `folder`."""
+    return Swap(
+        source=shutil.copytree(draft, folder / "draft"),
+        folder=live,
+        triton=None,
+        old=find_serving(live, None),
+        new=lineup,
+        instances=2,
+    )
+
+
+def contents(live: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(live)): path.read_bytes() for path in live.rglob("*") if path.is_file()}
 
 
 def go(swap: Swap) -> None:
@@ -64,13 +99,13 @@ def live(tmp_path: Path) -> Path:
 
 def test_the_first_release_takes_an_empty_place(live: Path) -> None:
     assert lint_repository(live) == []
-    assert find_serving(live, None) == OLD
+    assert find_serving(live, None) == Lineup(champion=OLD)
 
 
 def test_the_new_release_replaces_the_old(live: Path, tmp_path: Path) -> None:
     go(swap_to(NEW, live, tmp_path / "second"))
     assert lint_repository(live) == []
-    assert find_serving(live, None) == NEW
+    assert find_serving(live, None) == Lineup(champion=NEW)
     assert versions(live) == {
         "xray_decode": ["1"],
         FILTER: ["2"],
@@ -92,7 +127,7 @@ def test_both_releases_are_loaded_while_they_swap(live: Path, tmp_path: Path) ->
     swap = swap_to(NEW, live, tmp_path / "second")
     swap.prepare()
     assert listed_versions(live, CLASSIFIER) == [1, 2]
-    assert find_serving(live, None) == OLD
+    assert find_serving(live, None) == Lineup(champion=OLD)
     assert lint_repository(live)  # the ensemble's new folder is there, and nothing lists it yet
     assert all("does not list it" in defect.problem for defect in lint_repository(live))
 
@@ -104,7 +139,7 @@ def test_undoing_brings_the_old_release_back(live: Path, tmp_path: Path, steps: 
     for step in (swap.prepare, swap.switch)[:steps]:
         step()
     swap.undo()
-    assert find_serving(live, None) == OLD
+    assert find_serving(live, None) == Lineup(champion=OLD)
     assert versions(live) == before
     assert lint_repository(live) == []
 
@@ -139,7 +174,7 @@ def test_a_repository_of_another_registry_is_refused_and_kept(live: Path, tmp_pa
         folder=live,
         triton=None,
         old=find_serving(live, None),
-        new=OLD,
+        new=Lineup(champion=OLD),
         instances=2,
     )
     with pytest.raises(RepositoryError, match="another registry"):
@@ -162,15 +197,56 @@ def test_a_kill_at_any_rename_leaves_a_whole_release(live: Path, tmp_path: Path,
     assert die_at_rename(death, swap) == 9
     serious = [defect for defect in lint_repository(live) if "does not list it" not in defect.problem]
     assert serious == []
-    assert find_serving(live, None) in (OLD, NEW)
+    assert find_serving(live, None) in (Lineup(champion=OLD), Lineup(champion=NEW))
     go(swap_to(NEW, live, tmp_path / "third"))
     assert lint_repository(live) == []
-    assert find_serving(live, None) == NEW
+    assert find_serving(live, None) == Lineup(champion=NEW)
 
 
 def test_a_swap_needs_fifteen_renames(live: Path, tmp_path: Path) -> None:
     """The kills above cover all of them."""
     assert die_at_rename(16, swap_to(NEW, live, tmp_path / "second")) == 0
+
+
+def test_a_kill_at_any_rename_leaves_whole_releases_while_a_challenger_comes_and_goes(tmp_path: Path) -> None:
+    """There and back between a champion with a challenger, and that challenger promoted."""
+    lineups = [Lineup(champion=OLD, challenger=NEW), Lineup(champion=NEW)]
+    drafts = write_drafts(tmp_path, *lineups)
+    for start, end in ((0, 1), (1, 0)):
+        for death in itertools.count(1):
+            folder = tmp_path / f"{start}-{death}"
+            live = shutil.copytree(drafts[start], folder / "live")
+            if die_at_rename(death, lineup_swap(lineups[end], live, drafts[end], folder / "dying")) == 0:
+                break
+            serving = find_serving(live, None)
+            assert serving is not None
+            assert serving.champion in (OLD, NEW)
+            assert [d for d in lint_repository(live) if "does not list it" not in d.problem] == []
+            go(lineup_swap(lineups[end], live, drafts[end], folder / "next"))
+            assert find_serving(live, None) == lineups[end]
+            assert lint_repository(live) == []
+        assert death > LEAST_RENAMES
+        assert find_serving(live, None) == lineups[end]
+
+
+def test_undoing_brings_a_challenger_back_or_takes_it_away(tmp_path: Path) -> None:
+    lineups = [
+        Lineup(champion=OLD, challenger=NEW),
+        Lineup(champion=NEW),
+        Lineup(champion=NEW, challenger=OLD),
+    ]
+    drafts = write_drafts(tmp_path, *lineups)
+    for old, new in itertools.permutations(range(len(lineups)), 2):
+        folder = tmp_path / f"{old}-{new}"
+        live = shutil.copytree(drafts[old], folder / "live")
+        before = contents(live)
+        swap = lineup_swap(lineups[new], live, drafts[new], folder / "new")
+        swap.prepare()
+        swap.switch()
+        assert find_serving(live, None) == lineups[new]
+        swap.undo()
+        assert find_serving(live, None) == lineups[old]
+        assert contents(live) == before
 
 
 @pytest.mark.parametrize("death", range(1, 6))

@@ -4,21 +4,28 @@ from pathlib import Path
 
 import pytest
 
-from hilum.contract import CLASSIFIER, DECODE, FILTER, MODELS, MONITOR, SCREENING
+from hilum.contract import CHALLENGER_SCREENING, CLASSIFIER, DECODE, FILTER, MODELS, MONITOR, SCREENING
 from tests.support.toy_models import toy_filter
 from tests.support.toy_release import save_onnx, toy_release, write_toy_repository
 from training.errors import RepositoryError
 from training.repository.layout import (
     PACKAGED,
+    add_front_door,
     drop_unlisted_versions,
     has_versions,
     listed_versions,
     move_models,
     move_versions,
+    remove_models,
+    render_configs,
     write_config,
+    write_lineup,
     write_repository,
 )
 from training.repository.lint import lint_repository
+from training.repository.served_release import Lineup
+
+TOYS = Lineup(champion=toy_release())
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -62,7 +69,7 @@ def test_moved_versions_are_there_but_not_listed(tmp_path: Path) -> None:
     new = toy_release(2, filter_version=2, classifier_version=2)
     draft = write_toy_repository(tmp_path / "draft", new, tmp_path)
     assert not has_versions(live, new)
-    assert move_versions(draft, live, new) == set()
+    assert move_versions(draft, live, Lineup(champion=new), may_repair=False) == set()
     assert has_versions(live, new)
     assert {model: listed_versions(live, model) for model in MODELS} == {model: [1] for model in MODELS}
 
@@ -77,8 +84,10 @@ def test_another_network_under_a_version_that_is_there_is_refused(tmp_path: Path
         classifier_onnx=tmp_path / "classifier.onnx",
     )
     with pytest.raises(RepositoryError, match=r"version 1 of xray_filter .* from another registry"):
-        move_versions(tmp_path / "draft", live, toy_release())
+        move_versions(tmp_path / "draft", live, TOYS, may_repair=False)
     assert tree(live) == before
+    assert move_versions(tmp_path / "draft", live, TOYS, may_repair=True) == {FILTER}
+    assert (live / FILTER / "1" / "model.onnx").read_bytes() == (tmp_path / "other.onnx").read_bytes()
 
 
 def test_a_python_model_of_another_hilum_is_replaced(tmp_path: Path) -> None:
@@ -86,7 +95,7 @@ def test_a_python_model_of_another_hilum_is_replaced(tmp_path: Path) -> None:
     draft = write_toy_repository(tmp_path / "draft", toy_release(), tmp_path)
     model = live / DECODE / "1" / "model.py"
     model.write_text("# older")
-    assert move_versions(draft, live, toy_release()) == {DECODE}
+    assert move_versions(draft, live, TOYS, may_repair=False) == {DECODE}
     assert model.read_bytes() == (PACKAGED / DECODE / "1" / "model.py").read_bytes()
 
 
@@ -94,7 +103,7 @@ def test_a_version_folder_that_somebody_emptied_is_made_again(tmp_path: Path) ->
     live = write_toy_repository(tmp_path / "live", toy_release(), tmp_path)
     draft = write_toy_repository(tmp_path / "draft", toy_release(), tmp_path)
     (live / CLASSIFIER / "1" / "model.onnx").unlink()
-    move_versions(draft, live, toy_release())
+    move_versions(draft, live, TOYS, may_repair=False)
     drop_unlisted_versions(live)
     assert lint_repository(live) == []
 
@@ -112,12 +121,35 @@ def test_unlisted_versions_and_leftovers_go_and_listed_and_kept_ones_stay(tmp_pa
     before = tree(live)
     for number in (2, 3):
         new = toy_release(number, filter_version=number, classifier_version=number)
-        move_versions(write_toy_repository(tmp_path / f"draft{number}", new, tmp_path), live, new)
+        draft = write_toy_repository(tmp_path / f"draft{number}", new, tmp_path)
+        move_versions(draft, live, Lineup(champion=new), may_repair=False)
     (live / FILTER / ".7.killed").mkdir()
     (live / FILTER / ".config.pbtxt.killed").write_text("half")
-    drop_unlisted_versions(live, keep=[toy_release(3, filter_version=3, classifier_version=3)])
+    kept = Lineup(champion=toy_release(3, filter_version=3, classifier_version=3))
+    drop_unlisted_versions(live, keep=[kept])
     assert sorted(path.name for path in (live / FILTER).iterdir()) == ["1", "3", "config.pbtxt"]
     assert sorted(path.name for path in (live / DECODE).iterdir()) == ["1", "config.pbtxt"]
+    drop_unlisted_versions(live)
+    assert tree(live) == before
+
+
+def test_a_second_front_door_comes_and_goes_whole(tmp_path: Path) -> None:
+    live = write_toy_repository(tmp_path / "live", toy_release(1), tmp_path)
+    before = tree(live)
+    both = Lineup(champion=toy_release(1), challenger=toy_release(2))
+    networks = {(FILTER, 1): tmp_path / "filter.onnx", (CLASSIFIER, 1): tmp_path / "classifier.onnx"}
+    write_lineup(tmp_path / "draft", both, networks=networks)
+    expected = tree(tmp_path / "draft")
+    assert lint_repository(tmp_path / "draft") == []
+    move_versions(tmp_path / "draft", live, both, may_repair=False)
+    assert not (live / CHALLENGER_SCREENING).exists()
+    configs = render_configs(both)
+    write_config(live, MONITOR, configs[MONITOR])
+    add_front_door(live, CHALLENGER_SCREENING, 2, configs[CHALLENGER_SCREENING], tmp_path / "scratch")
+    assert lint_repository(live) == []
+    assert tree(live) == expected
+    remove_models(live, tmp_path / "bin", [CHALLENGER_SCREENING])
+    write_config(live, MONITOR, render_configs(Lineup(champion=toy_release(1)))[MONITOR])
     drop_unlisted_versions(live)
     assert tree(live) == before
 

@@ -1,0 +1,1 @@
+"""The MLflow deployment target `triton`: releases deployed by the `mlflow deployments` command."""

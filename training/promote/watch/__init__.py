@@ -1,0 +1,1 @@
+"""The rollout watcher: webhooks and polling wake it; a pass brings Triton to what the registry says."""
