@@ -20,8 +20,15 @@ from tests.support.ports import free_ports
 
 
 def settings(home: Path) -> Settings:
-    http, grpc, metrics, mlflow = free_ports(4)
-    return Settings(home=home, http_port=http, grpc_port=grpc, metrics_port=metrics, mlflow_port=mlflow)
+    http, grpc, metrics, mlflow, watch = free_ports(5)
+    return Settings(
+        home=home,
+        http_port=http,
+        grpc_port=grpc,
+        metrics_port=metrics,
+        mlflow_port=mlflow,
+        watch_port=watch,
+    )
 
 
 def test_this_machine_is_fit_and_nothing_is_written(tmp_path: Path) -> None:
