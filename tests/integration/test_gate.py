@@ -20,6 +20,7 @@ from tests.support.gate_data import confused_classifier, write_gate_data
 from tests.support.toy_registry import register_toy_classifier, register_toy_filter
 from training import tracking
 from training.errors import IntegrityError
+from training.export.passport import Passport, ValueParity, write_passport
 from training.ledger.ledger import Ledger
 from training.promote.gate.gate import GateRequest, judge_release, record_verdict
 from training.promote.gate.page import render_page
@@ -243,10 +244,35 @@ def test_the_proof_of_the_export_is_read_from_its_run(releases: Releases) -> Non
         {"output": ["valid_probability"], "max_abs_difference": [2e-5], "allowed": [1e-4], "batch": [1]}
     )
     tracking.log_text(pinned.run_id, table.to_csv(index=False), "parity.csv")
-    check = check_export_parity(releases.registry, "xray_filter", pinned)
+    file = Path("xray_filter-1.onnx")  # without a passport beside it
+    check = check_export_parity(releases.registry, "xray_filter", pinned, file)
     assert (check.outcome, check.numbers) == ("passed", {"valid_probability": 2e-5})
     tracking.log_text(pinned.run_id, table.assign(max_abs_difference=1.0).to_csv(index=False), "parity.csv")
-    assert check_export_parity(releases.registry, "xray_filter", pinned).outcome == "failed"
+    assert check_export_parity(releases.registry, "xray_filter", pinned, file).outcome == "failed"
+
+
+def test_the_proof_of_a_variant_is_its_passport(releases: Releases, tmp_path: Path) -> None:
+    pinned = fetch_release(releases.registry, releases.first).release.filter
+    value = ValueParity(output="valid_probability", max_difference=2e-3, allowed=5e-3, scale="absolute")
+    passport = Passport(
+        model="xray_filter",
+        kind="onnx",
+        sha256=pinned.sha256,
+        precision="fp16",
+        layers={"fp16": 1},
+        opset=20,
+        ir_version=10,
+        onnxruntime="1.17",
+        proven_with="ONNX Runtime",
+        values=(value,),
+        variant_of=7,
+    )
+    file = tmp_path / "xray_filter-8.onnx"
+    write_passport(file, passport)
+    check = check_export_parity(releases.registry, "xray_filter", pinned, file)
+    assert (check.outcome, check.numbers) == ("passed", {"valid_probability": 2e-3})
+    assert "is version 7 in fp16" in check.sentence
+    assert "up to valid_probability 2.0e-03 (0.005 allowed)" in check.sentence
 
 
 def test_a_gate_that_is_ended_takes_its_servers_with_it(

@@ -129,8 +129,8 @@ def record_verdict(registry: Registry, ledger: Ledger, verdict: Verdict, page: s
 def _checks(candidate: _Candidate, other: StoredRelease | None, against: int | None) -> Iterator[Check]:
     """Yield every check; where Triton does not serve the release, that is the last one."""
     request, stored = candidate.request, candidate.stored
-    yield check_export_parity(candidate.registry, FILTER, stored.release.filter)
-    yield check_export_parity(candidate.registry, CLASSIFIER, stored.release.classifier)
+    for model, pinned in ((FILTER, stored.release.filter), (CLASSIFIER, stored.release.classifier)):
+        yield check_export_parity(candidate.registry, model, pinned, candidate.networks[model])
     with ExitStack() as stack:
         try:
             door = stack.enter_context(_serving(stored, candidate.networks, request))

@@ -9,6 +9,7 @@ import pandas as pd
 from hilum.contract import CLASSIFIER, FILTER, LABELS
 from hilum.radiograph import decode_radiograph
 from training import tracking
+from training.export.passport import Passport, read_passport
 from training.promote.gate.answers import CLASSIFIER_ANSWERS, REJECTED, ServedAnswers
 from training.promote.gate.cases import GateCases
 from training.promote.gate.policy import ParityRules
@@ -21,8 +22,15 @@ PARITY_FILE = "parity.csv"
 """In the training run: what the export measured between torch and ONNX Runtime."""
 
 
-def check_export_parity(registry: Registry, model: str, pinned: PinnedNetwork) -> Check:
-    """Check the proof that an export left: torch is not run again."""
+def check_export_parity(registry: Registry, model: str, pinned: PinnedNetwork, network: Path) -> Check:
+    """Check the proof that an export left: torch is not run again.
+
+    Args:
+        registry: holds the network.
+        model: its name there.
+        pinned: which version of it.
+        network: its file; the passport beside it holds the proof of a variant, whose original was proven.
+    """
     name = f"{model}, torch and ONNX Runtime"
     version = registry.version(model, pinned.version)
     if version.tags.get(PARITY_TAG) != "passed":
@@ -31,6 +39,9 @@ def check_export_parity(registry: Registry, model: str, pinned: PinnedNetwork) -
             "Export it again with `hilum export`."
         )
         return Check(name=name, outcome="failed", sentence=sentence)
+    passport = read_passport(network)
+    if passport is not None and passport.variant_of is not None:
+        return _variant_parity(name, pinned, passport)
     proved = f"The export of {model} version {pinned.version} proved that it answers as PyTorch does"
     if not tracking.run_exists(pinned.run_id) or not tracking.has_artifact(pinned.run_id, PARITY_FILE):
         sentence = f"{proved}; the table of the differences is not in its run."
@@ -47,6 +58,22 @@ def check_export_parity(registry: Registry, model: str, pinned: PinnedNetwork) -
         else f"{proved}, but the table in its run holds differences up to {differences.max():.1e}, more than "
         "allowed: the run was exported again, or changed. Export and release it anew.",
         numbers={str(output): float(difference) for output, difference in differences.items()},
+    )
+
+
+def _variant_parity(name: str, pinned: PinnedNetwork, passport: Passport) -> Check:
+    """Repeat what a variant's registration proved beside the version that it was made of."""
+    decisions = passport.decisions
+    alike = f"; {decisions.agreed} of {decisions.images} images decided alike" if decisions else ""
+    furthest = ", ".join(
+        f"{value.output} {value.max_difference:.1e} ({value.allowed:g} allowed)" for value in passport.values
+    )
+    return Check(
+        name=name,
+        outcome="passed",
+        sentence=f"Version {pinned.version} is version {passport.variant_of} in {passport.precision}; that one "
+        f"was proven beside PyTorch. By its passport they differ by up to {furthest}{alike}.",
+        numbers={value.output: value.max_difference for value in passport.values},
     )
 
 
