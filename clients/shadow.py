@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError
+
 from clients.errors import ModelNotReadyError
 from clients.results import Screening
 from hilum.errors import UsageError
@@ -79,16 +81,19 @@ class ShadowCounts:
     absent: int = 0
     """Mirrored while no challenger was loaded: there is nothing to write down."""
     unwritten: int = 0
-    """Mirrored, but the record could not be written."""
+    """Mirrored, but not written down: the file took no line, or part of one; or the champion's answer lies
+    outside the record's bounds."""
 
     def __str__(self) -> str:
         """Return the counts for a reader, without those that are 0."""
         words = {
             "recorded": self.recorded,
             "not in the sample": self.skipped,
-            "dropped (too many were pending)": self.dropped,
+            "dropped (too many were pending, or the client closed)": self.dropped,
             "sent while no challenger was loaded": self.absent,
-            "not written (look at the disk)": self.unwritten,
+            "not written (no room on the disk, or the champion's answer is outside the record's bounds)": (
+                self.unwritten
+            ),
         }
         return ", ".join(f"{count} {what}" for what, count in words.items() if count) or "no image"
 
@@ -124,6 +129,8 @@ class Shadow:
         self._hang_up = hang_up
         policy.record.parent.mkdir(parents=True, exist_ok=True)
         self._record = os.open(policy.record, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._writing = threading.Lock()
+        self._is_torn = False
         self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._counts = ShadowCounts()
         self._pending = 0
@@ -178,11 +185,14 @@ class Shadow:
     def _work(self) -> None:
         """Mirror what is offered until the end is."""
         while (task := self._tasks.get()) is not None:
-            fate = self._mirror(task)
-            with self._changed:
-                setattr(self._counts, fate, getattr(self._counts, fate) + 1)
-                self._pending -= 1
-                self._changed.notify_all()
+            fate: Fate = "unwritten"
+            try:
+                fate = self._mirror(task)
+            finally:  # whatever happened, the image is not pending any more: `close` waits for those that are
+                with self._changed:
+                    setattr(self._counts, fate, getattr(self._counts, fate) + 1)
+                    self._pending -= 1
+                    self._changed.notify_all()
 
     def _mirror(self, task: _Task) -> Fate:
         """Ask the challenger about one image, if it is in the sample, and write both answers down."""
@@ -203,16 +213,27 @@ class Shadow:
             if self._is_cut_off:
                 return "dropped"
             error = type(failure).__name__
-        champion = _paired(task.champion, task.latency_s)
-        pair = Pair(at=task.at, image=digest, champion=champion, challenger=challenger, error=error)
+        try:
+            champion = _paired(task.champion, task.latency_s)
+            pair = Pair(at=task.at, image=digest, champion=champion, challenger=challenger, error=error)
+        except ValidationError:  # it is the champion's: the caller has it, and the record cannot hold it
+            return "unwritten"
         return self._write(pair.to_line())
 
     def _write(self, line: bytes) -> Fate:
-        """Append a line by one call, so that clients that share the file do not mix theirs."""
-        try:
-            return "recorded" if os.write(self._record, line) == len(line) else "unwritten"
-        except OSError:
-            return "unwritten"
+        """Append a line by one call, so that clients that share the file do not mix theirs.
+
+        A full disk may take only part of a line. The next one then begins with a newline, so that what is
+        torn does not take it along.
+        """
+        with self._writing:
+            content = b"\n" + line if self._is_torn else line
+            try:
+                written = os.write(self._record, content)
+            except OSError:  # nothing of it was written
+                return "unwritten"
+            self._is_torn = written < len(content)
+        return "unwritten" if self._is_torn else "recorded"
 
 
 def _paired(screening: Screening, latency_s: float) -> PairedAnswer:

@@ -86,27 +86,21 @@ def read_pairs(path: Path) -> tuple[list[Pair], int]:
     """Return the records of a file in their order, and the number of lines that are none.
 
     A client that was killed, or that ran out of disk, leaves a torn line; it must not take the rest with it.
+    One that found no challenger leaves an empty file. Blank lines count for nothing.
 
     Raises:
-        UsageError: the file cannot be read, or holds no record at all.
+        UsageError: the file cannot be read.
     """
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
-    pairs, torn, first_error = [], 0, "it is empty"
-    for line in lines:
+    pairs, torn = [], 0
+    for line in filter(bytes.strip, lines):
         try:
             pairs.append(Pair.model_validate_json(line))
-        except ValidationError as error:
-            problem = error.errors(include_url=False)[0]
+        except ValidationError:
             torn += 1
-            first_error = f"{'.'.join(map(str, problem['loc']))} {problem['msg']}".strip()
-    if not pairs:
-        raise UsageError(
-            f"{path} holds no pair of answers: {first_error}. Expected the file that a client wrote, as in "
-            "`hilum predict … --shadow 0.1 --shadow-record FILE`."
-        )
     return pairs, torn
 
 

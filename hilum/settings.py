@@ -68,6 +68,8 @@ class Settings(BaseSettings):
     hand_moved_aliases: Literal["adopt", "refuse"] = "refuse"
     """What a rollout does with an alias that was moved in MLflow's page, round the gate: take it over, or
     move it back."""
+    gate_policy: str = ""
+    """Name or file of the policy that a verdict must have been reached under for promotion; empty: any."""
     watch_port: int = 8003
     """Port of the rollout watcher: webhooks, health and metrics."""
     webhook_secret: SecretStr | None = None

@@ -15,6 +15,7 @@ HilumError
 |-- GateError                 a release did not pass its gate
 |-- PromotionError            an alias may not be moved; none was
 |-- RolloutError              Triton refused a step; the old release still answers
+|   `-- HalfDoneError         nor was what it had changed put back: either may answer
 |-- MirrorError               a copy of the model repository elsewhere cannot be written, or is wrong
 |-- ClusterError              a Kubernetes cluster refuses a change, or does not get ready
 `-- LedgerError               the ledger cannot be read or written
@@ -85,6 +86,10 @@ class PromotionError(HilumError):
 
 class RolloutError(HilumError):
     """Triton refused a step of a rollout; the old release still answers."""
+
+
+class HalfDoneError(RolloutError):
+    """A step of a rollout failed, and what was changed before it stays: either release may answer."""
 
 
 class LedgerError(HilumError):

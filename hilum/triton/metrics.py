@@ -77,23 +77,22 @@ class _Gathered:
 
     def _keep_handing_on(self) -> None:
         while not self._ended.wait(HAND_ON_EVERY_S):
-            self._try_to_hand_on()
-        self._try_to_hand_on()
-
-    def _try_to_hand_on(self) -> None:
-        try:
             self._hand_on()
-        except Exception as error:  # some counts are lost; those to come must not be
-            pb_utils.Logger.log_error(f"Counts were lost: {type(error).__name__}: {error}")
+        self._hand_on()
 
     def _hand_on(self) -> None:
         with self._lock:
             increments, self._increments = self._increments, Tally()
             observations, self._observations = self._observations, []
-        for metric, amount in increments.items():
-            metric.increment(amount)
-        for metric, value in observations:
-            metric.observe(value)
+        changes = [
+            *((metric.increment, amount) for metric, amount in increments.items()),
+            *((metric.observe, value) for metric, value in observations),
+        ]
+        for change, value in changes:
+            try:
+                change(value)
+            except Exception as error:  # one count is lost; the others must not be
+                pb_utils.Logger.log_error(f"A count was lost: {type(error).__name__}: {error}")
 
 
 _gathered = _Gathered()

@@ -132,14 +132,18 @@ def _outcomes(setting: Setting, random: np.random.Generator) -> Iterator[str]:
         gains = (kind == ONLY_RELEASE).astype(np.float64) - (kind == ONLY_CHAMPION)
         effect = design_effect(gains, patients)
         only_a, only_b = int((gains < 0).sum()), int((gains > 0).sum())
-        yield _judged(setting.n, only_a, only_b, effect, setting.margin)
+        yield _judged(setting.n, n_patients, only_a, only_b, effect, setting.margin)
 
 
 @cache
-def _judged(n: int, only_champion: int, only_release: int, effect: float, margin: float) -> str:
+def _judged(
+    n: int, n_patients: int, only_champion: int, only_release: int, effect: float, margin: float
+) -> str:
     """Return the gate's outcome."""
     value = (only_release - only_champion) / n
-    difference = replace(DIFFERENCE, n=n, value=value, only_a=only_champion, only_b=only_release)
+    difference = replace(
+        DIFFERENCE, n=n, n_patients=n_patients, value=value, only_a=only_champion, only_b=only_release
+    )
     return bounded_share_difference(difference, effect=effect, confidence=CONFIDENCE).judge(-margin)
 
 

@@ -21,6 +21,7 @@ from tests.support.kubernetes_api import KubernetesApi, kubernetes_api
 from tests.support.rollout_site import ToyReleases
 from tests.support.s3_server import CREDENTIALS, s3_server
 from tests.support.signed_answers import FIRST, SECOND
+from tests.support.verdicts import judge
 from training.errors import ClusterError, MirrorError
 from training.ledger.ledger import Ledger
 from training.ledger.serving import who_served
@@ -354,11 +355,12 @@ def test_the_command_publishes_the_releases_and_changes_the_service(
     api: KubernetesApi, toy_releases: ToyReleases, mlflow_server: str, tmp_path: Path
 ) -> None:
     registry = toy_releases.registry
-    champion, challenger = (toy_releases.number(kind) for kind in (FIRST, SECOND))
+    champion, challenger = toy_releases.number(FIRST), toy_releases.forge(toy_releases.number(SECOND))
     template = tmp_path / "inferenceservice.yaml"
     template.write_text(yaml.safe_dump(documented_template()))
     api.reads_until_ready = 1
     with s3_server() as s3:
+        s3.reset()  # moto's servers in one process share their buckets
         environment = os.environ | CREDENTIALS
         environment |= {
             "AWS_ENDPOINT_URL": s3.url,
@@ -368,12 +370,17 @@ def test_the_command_publishes_the_releases_and_changes_the_service(
         }
         registry.set_alias(SCREENING, "champion", champion)
         registry.set_alias(SCREENING, "challenger", challenger)
+        command: list[str | Path] = [
+            *(sys.executable, "-m", "hilum", "rollout", "kserve", "--namespace", "models", "--json"),
+            *("--storage", STORAGE, "--template", template, "--kubeconfig", api.kubeconfig(tmp_path)),
+        ]
         try:
-            done = subprocess.run(
-                [sys.executable, "-m", "hilum", "rollout", "kserve", "--namespace", "models", "--json",
-                 "--storage", STORAGE, "--template", template, "--kubeconfig", api.kubeconfig(tmp_path)],
-                env=environment, capture_output=True, text=True, check=False,
-            )  # fmt: skip
+            refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            assert f"No gate has judged release {challenger}." in " ".join(refused.stderr.split())
+            assert (api.stored, s3.written()) == (None, [])
+            with Ledger(f"sqlite:///{tmp_path / 'home' / 'ledger.db'}") as opened:
+                judge(registry, opened, challenger, against=champion)
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         finally:
             registry.delete_alias(SCREENING, "challenger")
         assert done.returncode == 0, done.stderr

@@ -21,6 +21,7 @@ from training.errors import MirrorError
 from training.promote.rollout import apply, verify
 from training.promote.targets import s3_lease
 from training.promote.targets.mirror import mirror_of
+from training.promote.targets.publication import Storage
 from training.promote.targets.s3_address import S3Address
 from training.promote.targets.s3_bucket import Bucket
 from training.promote.targets.s3_mirror import S3Mirror
@@ -68,7 +69,7 @@ def test_everything_arrives_before_what_names_it(s3: S3Server, live: Path) -> No
     assert written[-1] == f"live/{SCREENING}/config.pbtxt", "the front door last"
     mirror.prune(live)
     assert s3.objects() == keys(live)
-    assert mirror.differences(live) == []
+    assert mirror.differences(live, read=True) == []
 
 
 def test_a_second_push_writes_nothing(s3: S3Server, live: Path) -> None:
@@ -142,7 +143,7 @@ def test_what_arrives_spoilt_is_removed_and_nothing_that_names_it_is_written(
     assert not any(key.endswith("config.pbtxt") for key in s3.objects())
     s3.spoilt_key = None
     mirror.push(live)
-    assert mirror.differences(live) == []
+    assert mirror.differences(live, read=True) == []
 
 
 def test_differences_reads_content_not_metadata(s3: S3Server, live: Path) -> None:
@@ -157,14 +158,30 @@ def test_differences_reads_content_not_metadata(s3: S3Server, live: Path) -> Non
     client.put_object(Bucket=BUCKET, Key=labels, Body=b"other\n")
     client.delete_object(Bucket=BUCKET, Key="live/xray_decode/1/model.py")
     client.put_object(Bucket=BUCKET, Key="live/xray_filter/9/model.onnx", Body=b"stray")
-    found = " ".join(mirror.differences(live))
+    found = " ".join(mirror.differences(live, read=True))
     assert f"{CLASSIFIER}/1/model.onnx is corrupt" in found
     assert f"{CLASSIFIER}/labels.txt has SHA-256" in found
     assert "xray_decode/1/model.py is missing" in found
     assert "xray_filter/9/model.onnx is not part of what is served" in found
     mirror.push(live)
     mirror.prune(live)
-    assert mirror.differences(live) == []
+    assert mirror.differences(live, read=True) == []
+
+
+def test_a_published_release_is_completed_but_never_replaced(
+    s3: S3Server, live: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url)
+    storage = Storage.parse(f"s3://{BUCKET}/releases", None)
+    storage.publish(1, live)
+    published = s3.objects()
+    s3.client().delete_object(Bucket=BUCKET, Key=f"releases/release-1/{SCREENING}/config.pbtxt")
+    storage.publish(1, live)
+    assert s3.objects() == published
+    other = write_toy_repository(tmp_path / "other", toy_release(2), tmp_path / "scratch")
+    with pytest.raises(MirrorError, match=r"releases/release-1 .* holds another model repository"):
+        storage.publish(1, other)
+    assert s3.objects() == published
 
 
 def test_prune_removes_configurations_first_and_nothing_of_others(s3: S3Server, live: Path) -> None:

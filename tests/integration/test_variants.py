@@ -130,7 +130,9 @@ def test_a_variant_beyond_the_policy_is_not_registered(
 
 def test_what_has_no_variant_is_named(registry: Registry, data: Path, tmp_path: Path) -> None:
     weightless = register_toy_classifier(registry, tmp_path)
-    with pytest.raises(HilumError, match=r"No layer of xray_classifier .* could be written in fp16"):
+    with pytest.raises(
+        HilumError, match=r"Too few layers of xray_classifier .* written in fp16: .* none with"
+    ):
         make_variant("fp16", data, weightless)
     variant = register_toy_classifier(
         registry, tmp_path, tags={"hilum.variant_of": "1", "hilum.precision": "fp16"}
@@ -171,6 +173,22 @@ def test_an_engine_is_prepared_here_and_built_where_tensorrt_is(
     assert built["passport"]["variant_of"] == original.number
     assert built["passport"]["decisions"]["agreed"] == 3
     assert read_passport(tmp_path / "built" / "model.plan") is not None
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--image", "triton; id", "is no name of a container image"),
+        ("--compute-capability", "9", "is no compute capability"),
+    ],
+)
+def test_a_container_or_gpu_that_is_none_is_refused_before_any_work(
+    registry: Registry, data: Path, tmp_path: Path, option: str, value: str, message: str
+) -> None:
+    arguments = ["tensorrt", "classifier", "--data", str(data), "--output", str(tmp_path / "engine")]
+    with pytest.raises(UsageError, match=message):
+        run(*arguments, option, value)
+    assert not (tmp_path / "engine").exists()
 
 
 def test_triton_serves_a_variant_and_refuses_one_that_its_passport_is_not_for(

@@ -14,7 +14,15 @@ import numpy as np
 import onnxruntime
 
 DTYPES = {"tensor(uint8)": np.uint8, "tensor(bool)": np.bool_}
-UNKNOWN_FLAGS = {11: {"--fp16", "--int8", "--best"}}
+KNOWN_FLAGS = {
+    "--onnx", "--saveEngine", "--loadEngine", "--skipInference", "--stronglyTyped", "--noTF32",
+    "--timingCacheFile", "--minShapes", "--optShapes", "--maxShapes", "--shapes",
+    "--profilingVerbosity", "--exportLayerInfo",
+    "--loadInputs", "--exportOutput", "--iterations", "--warmUp", "--duration",
+}  # fmt: skip
+"""Flags that `trtexec` of TensorRT 10 and 11 has, as NVIDIA's documents spell them; any other fails."""
+ONLY_10 = {"--fp16", "--int8", "--best"}
+"""Flags that TensorRT 11 removed."""
 
 
 def install_fakes(folder: Path, *, version: str = "100500") -> dict[str, str]:
@@ -35,8 +43,9 @@ def main() -> None:
     version = os.environ["FAKE_TENSORRT"]
     print(f"&&&& RUNNING TensorRT.trtexec [TensorRT v{version}] [b18] # trtexec {' '.join(sys.argv[1:])}")
     arguments = dict(argument.partition("=")[::2] for argument in sys.argv[1:])
-    if arguments.keys() & UNKNOWN_FLAGS.get(int(version) // 10000, set()):
-        sys.exit("Unknown option")
+    known = KNOWN_FLAGS | (ONLY_10 if int(version) // 10000 == 10 else set())
+    if unknown := arguments.keys() - known:
+        sys.exit(f"Unknown option: {', '.join(sorted(unknown))}")
     if "--onnx" in arguments:
         shutil.copy(arguments["--onnx"], arguments["--saveEngine"])
         Path(arguments["--timingCacheFile"]).write_bytes(b"measured")
@@ -64,8 +73,9 @@ def ask(arguments: dict[str, str]) -> None:
     ]
     Path(arguments["--exportOutput"]).write_text(f"[ {', '.join(tensors)} ]")
     half, full = ({"Format/Datatype": f"Channel major {name} format"} for name in ("FP16", "FP32"))
-    convolution = {"Name": "conv_0", "LayerType": "CaskConvolution", "Inputs": [half]}
-    cast = {"Name": "cast", "LayerType": "Reformat", "Inputs": [full]}
+    convolution = {"Name": "/conv0/Conv", "LayerType": "CaskConvolution", "Inputs": [half]}
+    name = "Reformatting CopyNode for Input Tensor 0 to /conv0/Conv"
+    cast = {"Name": name, "LayerType": "Reformat", "Inputs": [full]}
     layers = {"Layers": [cast, convolution, convolution]}
     Path(arguments["--exportLayerInfo"]).write_text(json.dumps(layers))
 

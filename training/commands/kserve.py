@@ -64,7 +64,8 @@ def kserve(
 
     Canary, promotion and rollback are the same command: move the aliases (`hilum promote`, `hilum rollback`)
     and run it again. A new release first runs without traffic; if it does not get ready, it is taken away
-    again and what answered before goes on answering.
+    again and what answered before goes on answering. Before the challenger gets traffic, a gate must have
+    passed it, as for a promotion; with --canary-percent 0 it runs without.
 
     \b
     Examples:
@@ -76,6 +77,7 @@ def kserve(
 
     from training.ledger.ledger import Ledger
     from training.promote.aliases import reconcile_aliases
+    from training.promote.targets.canary import check_canary
     from training.promote.targets.cluster import Cluster
     from training.promote.targets.inference_service import load_template
     from training.promote.targets.kserve_rollout import roll_out
@@ -95,13 +97,14 @@ def kserve(
         ):
             stderr.print(change.sentence, markup=False)
         wanted = fetch_wanted(registry)
-        publish(registry, wanted, place, instances=here.instances)
         goal = Goal(
             champion=wanted.by_role["champion"].number,
             challenger=wanted.number("challenger"),
             percent=canary_percent,
             storage=place.url,
         )
+        check_canary(registry, ledger, goal, who=here.actor_name)
+        publish(registry, wanted, place, instances=here.instances)
         result = roll_out(cluster, ledger, goal, who=here.actor_name, template=first, timeout_s=timeout_s)
     if as_json:
         emit_json({**asdict(result), "target": cluster.target})

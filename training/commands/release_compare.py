@@ -39,8 +39,10 @@ def compare(
 
     Reads what clients recorded (`hilum predict --shadow`), counts each image once, and says how often the two
     agree and whether one reports a finding more often than the other. Look as often as you like: the test
-    allows for it. With --labels, also who is right, by the statistics of `hilum compare`. There is one
-    comparison, and with --json one object, for each champion and challenger in the files.
+    allows for it, on one growing stream of images. So always give all files of the same clients: a file left
+    out once and added later is another test. With --labels, also who is right, by the statistics of
+    `hilum compare`. There is one comparison, and with --json one object, for each champion and challenger in
+    the files.
 
     \b
     Examples:
@@ -62,6 +64,12 @@ def compare(
         if torn:
             stderr.print(f"{path}: {torn} lines are torn or no records, and were left out.", markup=False)
     pairs = [pair for found, _ in read for pair in found]
+    if not pairs:
+        raise UsageError(
+            f"No pair of answers is in {', '.join(map(str, files))}. Expected files that clients wrote, as "
+            "in `hilum predict … --shadow 0.1 --shadow-record FILE`; a file stays empty while no challenger "
+            "is loaded."
+        )
     groups = by_releases(pairs)
     if not groups:
         raise HilumError(failures_sentence(pairs))

@@ -24,6 +24,9 @@ _OPSET_FLOOR = {19: "1.15", 20: "1.17", 21: "1.18"}
 
 _OLDEST = "1.15"
 
+MAJORITY = 0.9
+"""Share of the weighted layers that must compute in a precision, where more than one does not."""
+
 _NAMES: Mapping[int, Precision] = {TensorProto.FLOAT: "fp32", TensorProto.FLOAT16: "fp16"}
 
 
@@ -39,6 +42,18 @@ def count_layers(model: onnx.ModelProto) -> dict[str, int]:
     makers = {output: node.op_type for node in model.graph.node for output in node.output}
     found = Counter(_precision(node, types, makers) for node in model.graph.node if is_weighted(node))
     return dict(sorted(found.items()))
+
+
+def computes_in(layers: Mapping[str, int], precision: str) -> bool:
+    """Whether a network of these layers computes in a precision: all but one (the last), or nine in ten.
+
+    Args:
+        layers: number of weighted layers by what they compute in.
+        precision: that was asked for.
+    """
+    found = layers.get(precision, 0)
+    others = sum(layers.values()) - found
+    return found > 0 and (others <= 1 or found >= MAJORITY * (found + others))
 
 
 def is_weighted(node: NodeProto) -> bool:

@@ -144,6 +144,7 @@ def _chain(previous: Record | None, record: Record) -> Iterator[Finding]:
             entry=number,
             sentence=f"Entry {number} has a right digest, but Hilum does not write such an entry.",
         )
+        return
     remembered = record["previous"]
     if number == 1 and remembered != GENESIS:
         yield Finding(

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
 
-from hilum.errors import UsageError
+from hilum.errors import HilumError, UsageError
 from hilum.files import safe_name
 from hilum.settings import settings
 from training.errors import ConcurrentChangeError, LedgerError
@@ -159,13 +159,15 @@ class Ledger:
         """Leave the head outside the database; the entry stands even where that fails."""
         try:
             self.head_file.advance(Head(entry.number, entry.digest), self._digest_in_ledger)
-        except OSError as error:
+        except (OSError, HilumError) as error:
+            # What the ledger's own errors say ("nothing was recorded") is not so here.
+            reason = error.strerror if isinstance(error, OSError) else "the ledger could not be read again"
             log.warning(
                 "Entry %d of the ledger is recorded, but %s could not be written (%s): "
                 "until it can, entries cut off the ledger's end would not be missed there.",
                 entry.number,
                 self.head_file.path,
-                error.strerror,
+                reason,
             )
 
     def _digest_in_ledger(self, number: int) -> str | None:

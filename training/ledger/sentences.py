@@ -26,10 +26,13 @@ def describe_serving(serving: Serving) -> str:
     lines = [
         f"{serving.role} of {serving.target}{f' at {serving.triton}' if serving.triton else ''}: "
         f"release {serving.release} {_HAS[serving.certainty]} {describe_time(rollout.at)}, "
-        f"rolled out by {rollout.who} (entry {rollout.number})."
+        f"rolled out by {rollout.who} (entry {rollout.number}){f': {rollout.why}' if rollout.why else '.'}"
     ]
     if decision is None:
-        lines.append("  No decision to make it so is in the ledger.")
+        lines.append(
+            f"  No decision of an alias stands behind it: by the ledger, {serving.role} was another release "
+            "or none."
+        )
     else:
         forced = ", forced past the gate" if serving.was_forced else ""
         why = f": {decision.why}" if decision.why else "."

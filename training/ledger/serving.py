@@ -14,6 +14,9 @@ from training.ledger.entry import Entry
 ROLES = ("champion", "challenger")
 """What a release is served as."""
 
+ROLLOUTS = ("rollout_began", "rolled_out", "rollout_failed")
+"""Kinds of entries about rollouts."""
+
 Certainty = Literal["answered", "may_have_answered", "written"]
 """Whether it was the only one that could answer, one of several, or lay ready for Triton's next start."""
 
@@ -37,7 +40,7 @@ class Serving:
     rollout: Entry
     """The rollout that brought it: its time is since when, or from when it may have answered."""
     decision: Entry | None
-    """The alias that was moved to it before that; None where no such decision is in the ledger."""
+    """The alias's move to it that was in force then; None where the alias named another release, or none."""
     verdict: Entry | None
     """The gate's newest verdict on it before the decision; None where it was never judged."""
     approvals: tuple[Entry, ...]
@@ -91,7 +94,7 @@ def who_served(entries: Iterable[Entry], at: datetime | None, *, target: str | N
     past, doubts = _until(_effective(entries), at)
     by_place: dict[tuple[str, str], list[Entry]] = {}
     for entry in past:
-        if entry.kind in ("rollout_began", "rolled_out", "rollout_failed"):
+        if entry.kind in ROLLOUTS:
             by_place.setdefault(_place(entry), []).append(entry)
     servings: list[Serving] = []
     for place, rollouts in sorted(by_place.items()):
@@ -200,9 +203,7 @@ def _serving(past: Sequence[Entry], rollout: Entry, role: str, certainty: Certai
     """Join a rollout with the decision, the verdict and the approvals before it."""
     release = rollout.facts[role]
     of_release = [e for e in past if e.number < rollout.number and e.facts.get("release") == release]
-    decision = _newest(
-        e for e in of_release if e.kind in ("alias_moved", "adopted") and e.facts.get("alias") == role
-    )
+    decision = _decision(past, rollout, role)
     end = decision.number if decision else rollout.number
     verdict = _newest(e for e in of_release if e.kind == "judged" and e.number < end)
     since = verdict.number if verdict else 0
@@ -220,6 +221,30 @@ def _serving(past: Sequence[Entry], rollout: Entry, role: str, certainty: Certai
         verdict=verdict,
         approvals=tuple(e for e in of_release if e.kind == "approved" and since < e.number < end),
     )
+
+
+def _decision(past: Sequence[Entry], rollout: Entry, role: str) -> Entry | None:
+    """Return the decision that a rollout carried out: in force at its end, or else at its beginning.
+
+    A release that is rolled out without its alias, by force say, has none: an older decision for it that
+    another has replaced since explains nothing.
+    """
+    place = _place(rollout)
+    before = _newest(
+        e for e in past if e.number < rollout.number and e.kind in ROLLOUTS and _place(e) == place
+    )
+    is_beginning = before is not None and before.kind == "rollout_began" and rollout.kind == "rolled_out"
+    for moment in (rollout, before) if before and is_beginning else (rollout,):
+        decision = _newest(
+            e
+            for e in past
+            if e.number < moment.number
+            and e.kind in ("alias_moved", "adopted")
+            and e.facts.get("alias") == role
+        )
+        if decision and decision.facts.get("release") == rollout.facts[role]:
+            return decision
+    return None
 
 
 def _newest(entries: Iterable[Entry]) -> Entry | None:

@@ -98,7 +98,12 @@ def _caption(challenge: Challenge) -> str:
         else ""
     )
     named = ", ".join(f"{error} {count} times" for error, count in challenge.errors.items())
-    failed = f"{challenge.failed} images the challenger never answered ({named}). " if named else ""
+    failed = (
+        f"{sum(challenge.errors.values())} mirrored requests failed ({named}); {challenge.failed} images "
+        "were never answered. "
+        if named
+        else ""
+    )
     return (
         f"{left_out}{failed}Median latency: champion {1000 * challenge.latency_s[0]:.0f} ms, challenger "
         f"{1000 * challenge.latency_s[1]:.0f} ms. The interval of the difference (Tango's, 95 %) is for one "

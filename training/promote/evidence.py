@@ -1,7 +1,8 @@
 """Whether a release may become champion: the gate's verdict on it, and the persons who approved.
 
-A verdict counts if it passed, is about this content, was reached against the champion of the moment, and
-the ledger knows it: MLflow's own record could be edited by everybody who may log in there.
+A verdict counts if it passed, is about this content, was reached against the champion of the moment and under
+the installation's policy, and is the last one that the ledger knows: MLflow's own record could be edited by
+everybody who may log in there, and its tags be set back to a verdict that passed before one that failed.
 
 Approvals count from the verdict on. Where a policy asks for N, N different persons must have approved, at
 least one of them not the one who promotes: with one approval that is four eyes, with two any two persons
@@ -12,7 +13,8 @@ of whom one may promote. Persons are told apart by name only, and a name is as h
 from dataclasses import dataclass
 
 from hilum.contract import SCREENING
-from training.errors import IntegrityError, PromotionError
+from hilum.settings import settings
+from training.errors import IntegrityError, PolicyError, PromotionError
 from training.ledger.entry import Entry
 from training.ledger.ledger import Ledger
 from training.promote.release import DIGEST_TAG
@@ -136,12 +138,45 @@ def _find_pass(registry: Registry, ledger: Ledger, version: RegisteredVersion) -
         )
     if verdict.outcome != "passed":
         return f"{verdict.sentence} Mend what it names, or judge it again on more cases: {gate}"
-    for entry in ledger.entries():
-        if entry.kind == "judged" and _is_record_of(entry, version):
-            return _Pass(verdict=verdict, judged=entry)
+    judgements = [
+        entry
+        for entry in ledger.entries()
+        if entry.kind == "judged" and entry.facts.get("digest") == verdict.digest
+    ]
+    if not any(_is_record_of(entry, version) for entry in judgements):
+        return (
+            f"The ledger at {ledger.where} has no record of the verdict on release {number}: it was reached "
+            f"with another ledger, or not by a gate. Judge it again: {gate}"
+        )
+    last = judgements[-1]
+    if not _is_record_of(last, version):
+        return (
+            f"The verdict that release {number} is tagged with is not the last one: by the ledger's entry "
+            f"{last.number}, {last.who} judged it since ({last.facts.get('outcome')}). Judge it again: {gate}"
+        )
+    return _policy_refusal(verdict) or _Pass(verdict=verdict, judged=last)
+
+
+def _policy_refusal(verdict: Verdict) -> str | None:
+    """Return that a verdict was reached under another policy than the installation's; None where not.
+
+    The policies' names do not matter: a copy of the file demands the same.
+    """
+    wanted = settings().gate_policy
+    if not wanted:
+        return None
+    from training.promote.gate.policy import load_policy
+
+    try:
+        demands = load_policy(wanted).model_dump(mode="json", exclude={"name"})
+    except PolicyError as error:
+        return f"HILUM_GATE_POLICY cannot be read: {error}"
+    if {key: value for key, value in verdict.policy_settings.items() if key != "name"} == demands:
+        return None
     return (
-        f"The ledger at {ledger.where} has no record of the verdict on release {number}: it was reached "
-        f"with another ledger, or not by a gate. Judge it again: {gate}"
+        f"The verdict on release {verdict.release} was reached under the policy {verdict.policy}, whose "
+        f"demands are not those of HILUM_GATE_POLICY ({wanted}). "
+        f"Judge it again: hilum release gate {verdict.release} --data DIR --policy {wanted}"
     )
 
 

@@ -115,21 +115,27 @@ def plan(site: Site, releases: "Mapping[Role, int | None] | None" = None) -> Pla
             _role_change(role, find_role(serving, role), find_role(wanted.lineup, role)) for role in ROLES
         ),
         networks=(*_loaded(serving, wanted), *_dropped(serving, wanted)),
-        differences=tuple(differences_of(site, wanted)),
+        differences=tuple(differences_of(site, wanted, read_mirror=True)),
         unrecorded=tuple(drift.sentence for drift in look(site.registry, site.ledger).drifts),
         triton=site.triton.address,
         is_triton_live=triton is not None,
     )
 
 
-def differences_of(site: Site, wanted: Wanted) -> list[Difference]:
-    """Return all that a rollout would have to change at a site."""
+def differences_of(site: Site, wanted: Wanted, *, read_mirror: bool) -> list[Difference]:
+    """Return all that a rollout would have to change at a site.
+
+    Args:
+        site: where.
+        wanted: what is to serve.
+        read_mirror: whether to read the mirror whole, or to believe the digests that were noted with it.
+    """
     triton = site.triton if site.triton.is_live() else None
     found = find_differences(site.repository, triton, wanted, instances=site.instances)
     if site.mirror:
         found += [
             Difference(where="mirror", model="", sentence=sentence)
-            for sentence in site.mirror.differences(site.repository)
+            for sentence in site.mirror.differences(site.repository, read=read_mirror)
         ]
     return found
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hilum.contract import SCREENING
 from hilum.errors import HilumError
-from training.errors import RolloutError, UnknownVersionError
+from training.errors import HalfDoneError, RolloutError, UnknownVersionError
 from training.promote.lock import repository_lock
 from training.promote.plan import Plan, differences_of, plan
 from training.promote.release import DIGEST_TAG
@@ -77,6 +77,7 @@ def apply(site: Site, releases: "Mapping[Role, int | None] | None" = None) -> Ro
         UnknownVersionError: no release is champion, or there is no such release.
         IntegrityError: something fetched is not what was pinned; nothing was touched.
         RepositoryError: Triton could not serve these releases; nothing was touched.
+        HalfDoneError: a step failed, and so did the way back: either may answer.
         RolloutError: a step failed and the old releases answer; or another rollout took too long.
         LedgerError: the ledger cannot be written.
     """
@@ -86,7 +87,7 @@ def apply(site: Site, releases: "Mapping[Role, int | None] | None" = None) -> Ro
         running = site.triton if site.triton.is_live() else None
         old = find_serving(site.repository, running)
         clock.lap("look")
-        if not differences_of(site, wanted):
+        if not differences_of(site, wanted, read_mirror=True):
             _check_answers(running, wanted)
             clock.lap("verify")
             outcome: Outcome = "verified" if running else "written"
@@ -175,18 +176,23 @@ def _undone_on_failure(swap: Swap) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        failure = f"{_names(swap.new)} was not rolled out: {error}"
+        try:
+            swap.undo()
+        except BaseException as second:
+            half_done = HalfDoneError(
+                f"{failure} The way back failed too: {second} `hilum rollout verify` says what answers; "
+                "run `hilum rollout apply` again once the cause is mended."
+            )
+            for each in (second, error):
+                if not isinstance(each, HilumError | OSError):
+                    raise each from half_done
+            raise half_done from error
         answers = (
             f"Release {swap.old.champion.number} answers as before." if swap.old else "Nothing is served."
         )
-        try:
-            swap.undo()
-        except (HilumError, OSError) as second:
-            answers = (
-                f"The way back failed too: {second} `hilum rollout verify` says what answers; "
-                "run `hilum rollout apply` again once the cause is mended."
-            )
         if isinstance(error, HilumError | OSError):
-            raise RolloutError(f"{_names(swap.new)} was not rolled out: {error} {answers}") from error
+            raise RolloutError(f"{failure} {answers}") from error
         raise
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from hilum.errors import HilumError
+from training.errors import HalfDoneError
 from training.promote.site import Site
 from training.promote.wanted import Wanted
 
@@ -29,13 +30,17 @@ def rollout_facts(site: Site, wanted: Wanted) -> dict[str, Any]:
 def recorded(site: Site, wanted: Wanted) -> Iterator[None]:
     """Record that a rollout begins, and that it failed where the block fails.
 
-    A rollout that is killed leaves its beginning alone in the ledger; the next one finishes it.
+    A rollout that is killed leaves its beginning alone in the ledger; the next one finishes it. So does one
+    that could not put back what it found (a `HalfDoneError`, or an interrupt whose cause is one): a failure
+    in the ledger says that the old releases answer, and here either may.
     """
     facts = rollout_facts(site, wanted)
     site.ledger.append("rollout_began", who=site.who, why=site.why, facts=facts)
     try:
         yield
     except BaseException as error:
+        if any(isinstance(each, HalfDoneError) for each in (error, error.__cause__)):
+            raise
         failure = {**facts, "error": str(error) or type(error).__name__}
         try:
             site.ledger.append("rollout_failed", who=site.who, why=site.why, facts=failure)

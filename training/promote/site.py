@@ -23,8 +23,13 @@ class Mirror(Protocol):
     def prune(self, folder: Path) -> None:
         """Remove there what the folder no longer has."""
 
-    def differences(self, folder: Path) -> list[str]:
-        """Return how the copy differs from the folder, each as a sentence."""
+    def differences(self, folder: Path, *, read: bool) -> list[str]:
+        """Return how the copy differs from the folder, each as a sentence.
+
+        Args:
+            folder: the live model repository.
+            read: whether to read the copy whole, or to believe the digests that were noted with it.
+        """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

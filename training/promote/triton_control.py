@@ -64,11 +64,18 @@ class TritonControl:
         self._client.close()
 
     def is_live(self) -> bool:
-        """Whether a Triton answers at the address."""
-        try:
-            return bool(self._client.is_server_live(client_timeout=CALL_TIMEOUT_S))
-        except InferenceServerException:
-            return False
+        """Whether a Triton answers at the address; only one that cannot be reached counts as down.
+
+        Raises:
+            RolloutError: it cannot be told: the answer took too long, or was an error.
+        """
+        with self._step("say whether it runs"):
+            try:
+                return bool(self._client.is_server_live(client_timeout=CALL_TIMEOUT_S))
+            except InferenceServerException as error:
+                if error.status() != "StatusCode.UNAVAILABLE":
+                    raise  # it may be serving: files that it reads must not change as if it were not
+                return False
 
     def loaded_versions(self) -> dict[str, set[int]]:
         """Return the versions that answer requests, by model.

@@ -77,7 +77,8 @@ def verify(site: Site, releases: "Mapping[Role, int | None] | None" = None) -> V
     for difference in find_differences(site.repository, triton, wanted, instances=site.instances):
         problems.append(f"{difference.where.capitalize()}: {difference.sentence}")
     if site.mirror:
-        problems += [f"Mirror: {sentence}" for sentence in site.mirror.differences(site.repository)]
+        found = site.mirror.differences(site.repository, read=True)
+        problems += [f"Mirror: {sentence}" for sentence in found]
     if triton:
         problems += _broken_promises(site, triton, wanted, roles)
     return Verification(roles=tuple(roles), problems=tuple(problems))

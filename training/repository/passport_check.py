@@ -13,7 +13,7 @@ from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from training.errors import IntegrityError
 from training.export.passport import Passport, read_passport
-from training.export.precision import count_layers, opset_of
+from training.export.precision import computes_in, count_layers, opset_of
 from training.repository.accelerator import precision_mode
 from training.repository.defect import Defect
 
@@ -73,10 +73,10 @@ def _differences(passport: Passport, found: Mapping[str, object], file: str) -> 
             yield Defect(
                 file, f"Its passport says {field} {claimed!r}; the file's is {value!r}.", "Export it again."
             )
-    if passport.precision != "fp32" and not passport.layers.get(passport.precision):
+    if passport.precision != "fp32" and not computes_in(passport.layers, passport.precision):
         yield Defect(
             file,
-            f"Its passport says {passport.precision}, but none of its layers computes in it.",
+            f"Its passport says {passport.precision}, but too few of its layers compute in it.",
             "Export it again.",
         )
 

@@ -112,6 +112,7 @@ def test_what_comes_after_closing_is_dropped_and_closing_twice_is_closing_once(t
         shadow.close()
         shadow.offer(b"late", CHAMPION, 0.1)
     assert shadow.counts == ShadowCounts(offered=1, dropped=1)
+    assert str(shadow.counts) == "1 dropped (too many were pending, or the client closed)"
 
 
 def test_a_failing_challenger_is_recorded_by_the_name_of_its_error(tmp_path: Path) -> None:
@@ -152,12 +153,45 @@ def test_an_answer_outside_the_records_bounds_is_a_failure_and_stops_nothing(tmp
     assert [pair.error for pair in found] == ["ValidationError", None]
 
 
+def test_an_answer_of_the_champions_outside_the_bounds_is_counted_and_stops_nothing(tmp_path: Path) -> None:
+    bounds = {"release": 1, "accepted": True, "valid_probability": 0.9, "finding": "lung_opacity"}
+    unfit = Screening(probabilities=None, **bounds)  # type: ignore[arg-type]
+    # There is one thread: had the first one killed it, nobody would mirror the second.
+    with shadowing(tmp_path, lambda _: screening(2), in_flight=1) as shadow:
+        shadow.offer(b"first", unfit, 0.1)
+        shadow.offer(b"second", CHAMPION, 0.1)
+    assert shadow.counts == ShadowCounts(offered=2, recorded=1, unwritten=1)
+    [found], torn = read_pairs(tmp_path / "pairs.jsonl")
+    assert (found.image, torn) == (image_digest(KEY, b"second"), 0)
+
+
+def test_a_torn_line_does_not_take_the_next_one_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is full at the second and the third line, of which it takes 40 bytes and 1 byte."""
+    room = iter([None, 40, 1])
+    write = os.write
+
+    def write_some(file: int, content: bytes) -> int:
+        return write(file, content[: next(room, None)])
+
+    monkeypatch.setattr(os, "write", write_some)
+    with shadowing(tmp_path, lambda _: screening(2), in_flight=1) as shadow:
+        for number in range(5):
+            shadow.offer(b"%d" % number, CHAMPION, 0.1)
+    assert shadow.counts == ShadowCounts(offered=5, recorded=3, unwritten=2)
+    found, torn = read_pairs(tmp_path / "pairs.jsonl")
+    assert [pair.image for pair in found] == [image_digest(KEY, image) for image in (b"0", b"3", b"4")]
+    assert torn == 1
+    assert (tmp_path / "pairs.jsonl").read_bytes().count(b"\n") == 5
+
+
 def test_a_full_disk_is_counted_and_stops_nothing(tmp_path: Path) -> None:
     with shadowing(tmp_path, lambda _: screening(2), record=Path("/dev/full"), in_flight=1) as shadow:
         shadow.offer(b"first", CHAMPION, 0.1)
         shadow.offer(b"second", CHAMPION, 0.1)
     assert shadow.counts == ShadowCounts(offered=2, unwritten=2)
-    assert str(shadow.counts) == "2 not written (look at the disk)"
+    assert str(shadow.counts).startswith("2 not written (no room on the disk, or ")
 
 
 def test_several_clients_share_a_record(tmp_path: Path) -> None:

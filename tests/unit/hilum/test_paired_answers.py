@@ -46,11 +46,15 @@ def test_torn_lines_are_counted_and_the_others_kept(tmp_path: Path) -> None:
     assert read_pairs(path) == ([PAIRS[0], PAIRS[1]], 3)
 
 
-@pytest.mark.parametrize("content", [b"", b'{"file": "scan.dcm", "release": 1}\n'])
-def test_a_file_without_any_record_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = write(tmp_path / "answers.jsonl", content)
-    with pytest.raises(UsageError, match=r"holds no pair of answers: .*--shadow-record FILE"):
-        read_pairs(path)
+def test_blank_lines_count_for_nothing(tmp_path: Path) -> None:
+    whole = PAIRS[0].to_line()
+    path = write(tmp_path / "pairs.jsonl", b"\n", whole, b"\n \n", whole[:40], b"\n", PAIRS[1].to_line())
+    assert read_pairs(path) == ([PAIRS[0], PAIRS[1]], 1)
+
+
+@pytest.mark.parametrize(("content", "torn"), [(b"", 0), (b'{"file": "scan.dcm", "release": 1}\n', 1)])
+def test_a_file_may_hold_no_record(tmp_path: Path, content: bytes, torn: int) -> None:
+    assert read_pairs(write(tmp_path / "pairs.jsonl", content)) == ([], torn)
 
 
 def test_a_missing_file_is_a_sentence(tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ import json
 import re
 import shutil
 import subprocess
-from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,8 @@ from hilum.errors import HilumError, UsageError
 from hilum.files import sha256_file
 from training.errors import IntegrityError, ParityError
 from training.export.passport import Engine, Passport, write_passport
+from training.export.precision import computes_in
+from training.export.tensorrt.layers import read_layers
 from training.export.tensorrt.plan import (
     CASES_FOLDER,
     ENGINE_FILE,
@@ -24,7 +24,9 @@ from training.export.tensorrt.plan import (
     ONNX_FILE,
     OUTPUTS_FILE,
     TIMING_CACHE,
+    BuildFacts,
     BuildPlan,
+    read_facts,
     read_plan,
 )
 from training.export.tensorrt.prepare import ACCEPTED_KEY, DIGESTS_KEY, EXPECTED_FILE
@@ -37,16 +39,6 @@ from training.export.variant.agreement import (
     compare_values,
 )
 from training.export.variant.policy import POLICIES
-
-_FORMATS = {
-    "int8": re.compile("int8", re.I),
-    "fp16": re.compile("fp16|half", re.I),
-    "fp32": re.compile("fp32|float", re.I),
-}
-"""How the inspector names data types, in the order in which they are looked for."""
-
-_WORK = re.compile("conv|gemm|matmul|matrix", re.I)
-"""Layers that hold weights; where TensorRT has fused everything, no layer's type says so."""
 
 
 def has_tensorrt() -> bool:
@@ -72,7 +64,8 @@ def check_engine(folder: Path) -> Passport:
 
     Raises:
         UsageError: the folder holds no plan, or the build has not been run.
-        IntegrityError: the engine was built from another graph, TensorRT or GPU than planned.
+        IntegrityError: the engine was built from another graph, TensorRT or GPU than planned, or a file is
+            damaged.
         ParityError: its layers are not of the precision asked, or it answers or decides otherwise.
     """
     plan = read_plan(folder)
@@ -81,14 +74,14 @@ def check_engine(folder: Path) -> Passport:
             raise UsageError(
                 f"{folder} holds no {name}: run {SCRIPT_FILE} in {plan.image} first, to its end."
             )
-    facts = json.loads((folder / FACTS_FILE).read_text())
+    facts = read_facts(folder)
     _check_origin(plan, facts, folder)
-    layers = count_engine_layers(json.loads((folder / LAYERS_FILE).read_text()))
-    if not layers.get(plan.precision):
+    layers = read_layers(folder)
+    if not computes_in(layers, plan.precision):
+        found = ", ".join(f"{count} {name}" for name, count in layers.items()) or "none with weights"
         raise ParityError(
-            f"No layer of {folder / ENGINE_FILE} computes in {plan.precision}, which was asked: the "
-            f"inspector lists {', '.join(f'{count} {name}' for name, count in layers.items())}. The engine "
-            "gets no passport."
+            f"Too few layers of {folder / ENGINE_FILE} compute in {plan.precision}, which was asked: the "
+            f"inspector lists {found}. The engine gets no passport."
         )
     passport = Passport(
         model=plan.model,
@@ -99,13 +92,13 @@ def check_engine(folder: Path) -> Passport:
         opset=plan.opset,
         ir_version=plan.ir_version,
         onnxruntime="",
-        proven_with=f"TensorRT {facts['tensorrt']} on {facts['device']}",
+        proven_with=f"TensorRT {facts.tensorrt} on {facts.device}",
         variant_of=plan.version,
         reference_sha256=plan.reference_sha256,
         engine=Engine(
-            tensorrt=facts["tensorrt"],
-            compute_capability=facts["compute_capability"],
-            device=facts["device"],
+            tensorrt=facts.tensorrt,
+            compute_capability=facts.compute_capability,
+            device=facts.device,
             image=plan.image,
             max_batch=plan.profile.max,
             timing_cache_sha256=_digest(folder / TIMING_CACHE),
@@ -115,26 +108,6 @@ def check_engine(folder: Path) -> Passport:
     passport = passport.model_copy(update=_compare(plan, folder))
     write_passport(folder / ENGINE_FILE, passport)
     return passport
-
-
-def count_engine_layers(listing: Mapping[str, Any]) -> dict[str, int]:
-    """Return the number of layers by the type of their first input, from the inspector's listing.
-
-    Layers with weights are counted; all of them where the listing names none as such.
-
-    Raises:
-        ParityError: the listing says nothing of types: the engine was built without detailed verbosity.
-    """
-    layers = [layer for layer in listing.get("Layers", []) if isinstance(layer, dict)]
-    if not layers:
-        raise ParityError(
-            f"{LAYERS_FILE} lists no layer with its types: the engine was not built with "
-            "--profilingVerbosity=detailed, so its precision cannot be told. It gets no passport."
-        )
-    weighted = [
-        layer for layer in layers if _WORK.search(f"{layer.get('LayerType', '')} {layer.get('Name', '')}")
-    ]
-    return dict(sorted(Counter(_layer_type(layer) for layer in weighted or layers).items()))
 
 
 def read_outputs(path: Path, model: str) -> Outputs:
@@ -188,25 +161,19 @@ def _compare(plan: BuildPlan, folder: Path) -> dict[str, Any]:
     return {"values": values, "decisions": decisions}
 
 
-def _check_origin(plan: BuildPlan, facts: Mapping[str, str], folder: Path) -> None:
+def _check_origin(plan: BuildPlan, facts: BuildFacts, folder: Path) -> None:
     """Refuse an engine that comes from another graph, TensorRT or GPU than the plan's."""
-    wanted = plan.compute_capability or facts["compute_capability"]
+    wanted = plan.compute_capability or facts.compute_capability
     for what, expected, found in (
         (f"SHA-256 of {ONNX_FILE}", plan.onnx_sha256, _digest(folder / ONNX_FILE)),
-        ("major version of TensorRT", str(plan.tensorrt), facts["tensorrt"].split(".")[0]),
-        ("compute capability", wanted, facts["compute_capability"]),
+        ("major version of TensorRT", str(plan.tensorrt), facts.tensorrt.split(".")[0]),
+        ("compute capability", wanted, facts.compute_capability),
     ):
         if expected != found:
             raise IntegrityError(
                 f"The engine in {folder} was not built as planned: the {what} is {found}, planned was "
                 f"{expected}. Build it again, or make a new plan with `hilum export tensorrt`."
             )
-
-
-def _layer_type(layer: Mapping[str, Any]) -> str:
-    inputs = layer.get("Inputs") or [{}]
-    text = str(inputs[0].get("Format/Datatype", "")) if isinstance(inputs[0], dict) else ""
-    return next((name for name, pattern in _FORMATS.items() if pattern.search(text)), "unknown")
 
 
 def _digest(path: Path) -> str:

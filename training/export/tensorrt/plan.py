@@ -4,13 +4,17 @@ A plan is tied to one container, because an engine loads only on the TensorRT th
 compute capability, for the same reason.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, ValidationError
 
 from hilum.contract import ACCEPTED, FILTER, RADIOGRAPH
 from hilum.errors import UsageError
 from training.config import Section
+from training.errors import IntegrityError
 from training.export.passport import Precision
 
 PLAN_FILE = "plan.json"
@@ -30,6 +34,34 @@ OUTPUTS_FILE = "outputs.json"
 
 TensorrtMajor = Literal[10, 11]
 """Major versions whose `trtexec` is spelt here."""
+
+
+def check_image(image: str) -> str:
+    """Return the name of a container image, which goes into a script.
+
+    Raises:
+        UsageError: it has a character that no such name has.
+    """
+    if not re.fullmatch(r"[\w./:@-]+", image, re.ASCII):
+        raise UsageError(
+            f"{image!r} is no name of a container image: letters, digits and . _ / : @ - are expected. Give "
+            "one like nvcr.io/nvidia/tritonserver:24.10-py3 by --image."
+        )
+    return image
+
+
+def check_compute_capability(capability: str) -> str:
+    """Return a compute capability, which goes into a script and a Job.
+
+    Raises:
+        UsageError: it is not two numbers.
+    """
+    if not re.fullmatch(r"\d+\.\d+", capability, re.ASCII):
+        raise UsageError(
+            f"{capability!r} is no compute capability: two numbers are expected. Give one like 9.0 by "
+            "--compute-capability; `nvidia-smi --query-gpu=compute_cap --format=csv` prints the GPU's."
+        )
+    return capability
 
 
 class Profile(Section):
@@ -61,9 +93,9 @@ class BuildPlan(Section):
     """Of the graph."""
     tensorrt: TensorrtMajor
     """Major version of the TensorRT in the container."""
-    image: str
+    image: Annotated[str, AfterValidator(check_image)]
     """Triton's own container: the engine loads in this tag only."""
-    compute_capability: str | None
+    compute_capability: Annotated[str, AfterValidator(check_compute_capability)] | None
     """The GPU's, as `9.0`; None for whichever the build finds."""
     profile: Profile
     """Batch sizes."""
@@ -114,6 +146,17 @@ class BuildPlan(Section):
         )
 
 
+class BuildFacts(Section):
+    """Where an engine was built, as the script found it."""
+
+    tensorrt: str
+    """Version of TensorRT."""
+    compute_capability: str
+    """The GPU's, as `9.0`."""
+    device: str
+    """Name of the GPU."""
+
+
 def input_names(model: str) -> tuple[str, ...]:
     """Return the inputs of a network by name."""
     return (RADIOGRAPH.name,) if model == FILTER else (RADIOGRAPH.name, ACCEPTED.name)
@@ -123,9 +166,32 @@ def read_plan(folder: Path) -> BuildPlan:
     """Return the plan in a build's folder.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none, or it names no container or GPU.
+        IntegrityError: what lies there is no plan of this format.
     """
     path = folder / PLAN_FILE
     if not path.is_file():
         raise UsageError(f"{folder} holds no {PLAN_FILE}. Make the folder with `hilum export tensorrt`.")
-    return BuildPlan.model_validate_json(path.read_bytes())
+    try:
+        return BuildPlan.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise _damaged(path, "build plan", error, "Make the folder again.") from error
+
+
+def read_facts(folder: Path) -> BuildFacts:
+    """Return where the engine in a build's folder was built.
+
+    Raises:
+        IntegrityError: what lies there is not what the script writes.
+    """
+    path = folder / FACTS_FILE
+    try:
+        return BuildFacts.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise _damaged(path, "record of a build", error, "Run the build again, to its end.") from error
+
+
+def _damaged(path: Path, what: str, error: ValidationError, remedy: str) -> IntegrityError:
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"])) or "the whole file"
+    return IntegrityError(f"{path} is no {what} that Hilum reads: {first['msg']} ({where}). {remedy}")

@@ -28,6 +28,8 @@ from training.export.tensorrt.plan import (
     BuildPlan,
     Profile,
     TensorrtMajor,
+    check_compute_capability,
+    check_image,
     input_names,
 )
 from training.export.tensorrt.script import SCRIPT_FILE, build_script
@@ -82,10 +84,14 @@ def prepare_build(
         max_batch: images in one request at most.
 
     Raises:
-        UsageError: the folder is not empty, or a variant is to be rounded again.
+        UsageError: the folder is not empty, a variant is to be rounded again, or the container's or the
+            GPU's name is none.
         HilumError: the graph cannot become an engine.
         ParityError: the masked graph answers otherwise than the registered one.
     """
+    check_image(image)  # now, not when the plan is written: the work before it takes minutes
+    if compute_capability is not None:
+        check_compute_capability(compute_capability)
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty. Give a new folder by --output.")
     version = registry.version(model, number)

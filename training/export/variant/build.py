@@ -15,7 +15,7 @@ from training.data.cache import RadiographCache
 from training.data.metadata import DataSet
 from training.export.onnx_passport import describe_onnx
 from training.export.passport import Calibration, Passport
-from training.export.precision import count_layers
+from training.export.precision import computes_in, count_layers
 from training.export.register import record_registration
 from training.export.variant.agreement import (
     ask,
@@ -87,7 +87,7 @@ def build_variant(
         UnknownVersionError: there is no such version.
         UsageError: the version is a variant itself.
         ParityError: the variant answers or decides otherwise than the policy allows; nothing is registered.
-        HilumError: the network has no layer that could compute in this precision.
+        HilumError: the network has too few layers that could compute in this precision.
     """
     original = find_original(registry, model, number)
     compared = draw_sample(data, cache, model, "val", count=COMPARED_IMAGES, seed=SEED)
@@ -100,10 +100,11 @@ def build_variant(
         network = onnx.load(reference)
         variant = to_fp16(network) if calibrating is None else to_int8(network, calibrating.radiographs)
         layers = count_layers(variant)
-        if not layers.get(precision):
+        if not computes_in(layers, precision):
+            found = ", ".join(f"{count} {name}" for name, count in layers.items()) or "none with weights"
             raise HilumError(
-                f"No layer of {model} version {original.number} could be written in {precision}: its layers "
-                f"compute in {', '.join(layers) or 'none that has weights'}. Nothing was registered."
+                f"Too few layers of {model} version {original.number} could be written in {precision}: its "
+                f"layers are {found}. Nothing was registered."
             )
         path = folder / "model.onnx"
         write_atomic(path, variant.SerializeToString())

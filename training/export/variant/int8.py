@@ -1,8 +1,12 @@
 """Writes a network's int8 variant: static quantisation of its core, as QDQ nodes that any runtime reads.
 
 Weights are quantised per channel, activations per tensor and symmetrically (zero point 0), which is the one
-form that both ONNX Runtime and TensorRT compute in integers. Pixels and probabilities stay as they are: see
-`network_core`. The last layer, which weighs the evidence of each class, stays FP32: it costs next to nothing.
+form that both ONNX Runtime and TensorRT compute in integers. Biases stay FP32: as INT32 under a
+DequantizeLinear, the quantiser's default, TensorRT's parser is reported to refuse them (onnxruntime #14229,
+onnx-tensorrt #850); ONNX Runtime makes integers of them itself when it loads the file (seen with 1.31).
+
+Pixels and probabilities stay as they are: see `network_core`. The last layer, which weighs the evidence of
+each class, stays FP32: it costs next to nothing.
 """
 
 import logging
@@ -55,7 +59,7 @@ def to_int8(model: onnx.ModelProto, radiographs: NDArray[np.uint8]) -> onnx.Mode
             activation_type=QuantType.QInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
-            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True},
+            extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False},
         )
         quantised = onnx.load(target)
     quantised.graph.name = model.graph.name

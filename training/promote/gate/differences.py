@@ -15,7 +15,8 @@ def bounded_share_difference(difference: Difference, *, effect: float, confidenc
     It goes with McNemar's test, and stays informative without a discordant image. Where patients have several
     images it is taken of the effective numbers, all counts over the design effect of the gains. In
     simulations of few discordant images this holds its error, and percentiles of a bootstrap over patients do
-    not (docs/gate.md).
+    not (docs/gate.md). A design effect seen in one or two discordant images says nothing, so no bound lies
+    nearer to the value than that of as many patients, one image each, without a discordant one.
 
     The variance per case is that of the discordant share q and the difference d, q - d^2, with half a case
     added to each cell of the two-by-two table, so that cases without a discordant one do not promise that
@@ -31,14 +32,20 @@ def bounded_share_difference(difference: Difference, *, effect: float, confidenc
     lower, upper = tango_interval(
         n / effect, only_a=only_a / effect, only_b=only_b / effect, confidence=2 * confidence - 1
     )
+    value, one_each = (only_b - only_a) / n, difference.n_patients == n
+    if not one_each:
+        below, above = tango_interval(
+            difference.n_patients, only_a=0, only_b=0, confidence=2 * confidence - 1
+        )
+        lower, upper = max(min(lower, value + below), -1.0), min(max(upper, value + above), 1.0)
     discordant, gain = (only_a + only_b + 1) / (n + 2), (only_b - only_a) / (n + 2)
     return Bounded(
-        value=(only_b - only_a) / n,
+        value=value,
         lower=lower,
         upper=upper,
         n=n,
         variance_per_case=effect * (discordant - gain**2),
-        method="tango" if effect == 1 else "tango, effective number of images",
+        method="tango" if one_each else "tango, effective number of images",
     )
 
 

@@ -50,6 +50,14 @@ def check_noninferiority(
     """
     for compared in _compared(cases, margins, policy):
         yield _check(compared, _margin(margins, compared, 1), policy, champion, "")
+    for source in _absent(cases, policy):
+        yield Check(
+            name=f"{_subject(cases)} within source {source}, no worse than release {champion}",
+            outcome="cannot_tell",
+            sentence=f"Cannot tell: the policy names the source {source}, and no {_subject(cases)} case of "
+            "the test split comes from it. Judge on data that has it, or take it out of "
+            "non_inferiority.sources.",
+        )
     for source in _sources(cases, policy):
         within = cases.take(cases.sources == source)
         few: list[str] = []
@@ -106,6 +114,12 @@ def _sources(cases: PairedCases, policy: Policy) -> list[str]:
     if named == "none" or (named == "all" and len(present) == 1):
         return []
     return present if named == "all" else [source for source in present if source in named]
+
+
+def _absent(cases: PairedCases, policy: Policy) -> list[str]:
+    """Return the sources that the policy names and no case comes from, a misspelt one among them."""
+    named, present = policy.non_inferiority.sources, set(map(str, cases.sources))
+    return [] if isinstance(named, str) else [source for source in named if source not in present]
 
 
 def _check(compared: _Compared, margin: float, policy: Policy, champion: int, source: str) -> Check:

@@ -71,8 +71,8 @@ def _variant_parity(name: str, pinned: PinnedNetwork, passport: Passport) -> Che
     return Check(
         name=name,
         outcome="passed",
-        sentence=f"Version {pinned.version} is version {passport.variant_of} in {passport.precision}; that one "
-        f"was proven beside PyTorch. By its passport they differ by up to {furthest}{alike}.",
+        sentence=f"Version {pinned.version} is version {passport.variant_of} in {passport.precision}; that "
+        f"one was proven beside PyTorch. By its passport they differ by up to {furthest}{alike}.",
         numbers={value.output: value.max_difference for value in passport.values},
     )
 

@@ -12,7 +12,9 @@ def bounded_share(right: Booleans, patients: Integers, *, confidence: float) -> 
     """Return the share of right decisions among n images with Wilson's bounds on the effective number.
 
     A bootstrap over patients would agree for many misses; for few its bounds are too narrow, and for none it
-    has none.
+    has none. A design effect seen in one or two misses alone says nothing either, so the bounds are never
+    surer than those of as many patients, one image each, without a miss (without a hit for the upper one):
+    or a first miss would make the lower bound better.
 
     Args:
         right: (n,) whether each image was decided rightly, n being 1 or more.
@@ -24,14 +26,17 @@ def bounded_share(right: Booleans, patients: Integers, *, confidence: float) -> 
         raise UsageError("A share needs one image or more.")
     share, effect = n_right / n, design_effect(right.astype(np.float64), patients)
     lower, upper = wilson_bounds(n_right / effect, n / effect, confidence=2 * confidence - 1)
+    n_patients = len(np.unique(patients))
+    surest, _ = wilson_bounds(n_patients, n_patients, confidence=2 * confidence - 1)
+    _, least = wilson_bounds(0, n_patients, confidence=2 * confidence - 1)
     likely = (n_right + 0.5) / (n + 1)  # no share of 0 or 1 is that of all cases to come
     return Bounded(
         value=share,
-        lower=lower,
-        upper=upper,
+        lower=min(lower, surest),
+        upper=max(upper, least),
         n=n,
         variance_per_case=effect * likely * (1 - likely),
-        method="wilson" if effect == 1 else "wilson, effective number of images",
+        method="wilson" if n_patients == n else "wilson, effective number of images",
     )
 
 

@@ -71,6 +71,8 @@ class Storage:
             return
         mirror = mirror_of(release_uri(self.url, release))
         assert mirror is not None
+        if conflicts := mirror.conflicts(draft):
+            raise _occupied(f"{mirror.address} (at {conflicts[0]})")
         mirror.push(draft)
         mirror.prune(draft)
 
@@ -95,10 +97,7 @@ def _publish_folder(place: Path, draft: Path) -> None:
     """Copy a repository to a volume, so that it appears there whole."""
     if place.exists():
         if _digests(place) != _digests(draft):
-            raise MirrorError(
-                f"{place} holds another model repository than this release has now. Pods may be reading it: "
-                "move it away when none does, then run this again."
-            )
+            raise _occupied(str(place))
         return
     with TemporaryDirectory(dir=place.parent, prefix=f".{place.name}.") as temporary:
         copy = Path(temporary) / place.name
@@ -106,6 +105,13 @@ def _publish_folder(place: Path, draft: Path) -> None:
             write_atomic(copy / name, (draft / name).read_bytes())
         copy.replace(place)
     fsync_folder(place.parent)
+
+
+def _occupied(place: str) -> MirrorError:
+    return MirrorError(
+        f"{place} holds another model repository than this release has now. Pods may be reading it: "
+        "move it away when none does, then run this again."
+    )
 
 
 def _digests(folder: Path) -> dict[str, str]:

@@ -73,22 +73,62 @@ class S3Mirror:
                 self._bucket.remove(name)
         lease.give_back()
 
-    def differences(self, folder: Path) -> list[str]:
-        """Return a sentence for everything in which the copy is not the folder; every object is read whole.
+    def differences(self, folder: Path, *, read: bool) -> list[str]:
+        """Return a sentence for everything in which the copy is not the folder.
+
+        Args:
+            folder: the live model repository.
+            read: whether to read every object whole. Otherwise its size and the noted SHA-256 are believed,
+                except of what an earlier reading found corrupt and no push has written again.
 
         Raises: as `push`.
         """
         there = {name for name in self._bucket.names() if is_served(name)}
         wanted = repository_files(folder)
-        self._corrupt.clear()
+        if read:
+            self._corrupt.clear()
         found = [f"{self.address}/{name} is missing." for name in wanted if name not in there]
         found += [
             f"{self.address}/{name} is not part of what is served." for name in sorted(there - set(wanted))
         ]
+        look = self._corruption if read else self._noted_difference
         for name in wanted:
-            if name in there and (sentence := self._corruption(folder, name)):
+            if name in there and (sentence := look(folder, name)):
                 found.append(sentence)
         return found
+
+    def conflicts(self, folder: Path) -> list[str]:
+        """Return the names of objects that the folder lacks or has with other content.
+
+        What is missing in the bucket is none: a push that was cut short leaves that.
+
+        Raises: as `push`.
+        """
+        wanted = {name: _fingerprint(folder / name) for name in repository_files(folder)}
+        return [
+            name
+            for name in sorted(self._bucket.names())
+            if is_served(name) and (name not in wanted or not self._holds(name, wanted[name]))
+        ]
+
+    def _holds(self, name: str, fingerprint: Fingerprint) -> bool:
+        """Whether an object has this content, which is read where its metadata does not say so."""
+        return (
+            self._bucket.fingerprint(name) == fingerprint
+            or self._bucket.content_digest(name) == fingerprint.sha256
+        )
+
+    def _noted_difference(self, folder: Path, name: str) -> str:
+        """Return what an object's metadata says is wrong with its content; empty where nothing is."""
+        if name in self._corrupt:
+            return f"{self.address}/{name} is corrupt, as was found when it was read."
+        expected, noted = _fingerprint(folder / name), self._bucket.fingerprint(name)
+        if noted == expected:
+            return ""
+        return (
+            f"{self.address}/{name} is noted with SHA-256 {_short(noted.sha256 if noted else None)} instead "
+            f"of {_short(expected.sha256)}, or has another size."
+        )
 
     def _corruption(self, folder: Path, name: str) -> str:
         """Return what is wrong with an object's content; empty where nothing is."""

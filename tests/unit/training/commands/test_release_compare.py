@@ -61,12 +61,13 @@ def test_there_is_one_object_for_each_champion_and_challenger(tmp_path: Path) ->
 
 def test_a_person_reads_the_sentence_the_tests_and_who_said_what(tmp_path: Path) -> None:
     pairs = [pair(i, "no_finding", "covid19") for i in range(12)]
-    result = invoke(write(tmp_path / "pairs.jsonl", *pairs, pair(0, "covid19", None, minute=30)))
+    failed = [pair(0, "covid19", None, minute=30), pair(12, "covid19", None), pair(12, "covid19", None)]
+    result = invoke(write(tmp_path / "pairs.jsonl", *pairs, *failed))
     assert result.exit_code == 0, result.output
     text = " ".join(result.stdout.split())
     assert "Challenger release 2 beside champion release 1, 2026-03-01T08:00:00+00:00" in text
     assert "does not report covid19 (12 images, 0 by the champion) as often as the champion" in text
-    assert "0 images the challenger never answered (DeadlineExceededError 1 times)" in text
+    assert "3 mirrored requests failed (DeadlineExceededError 3 times); 1 images were never answered" in text
     assert "The same answer to 0.000 (0.000-0.242) of the images" in text
     assert "give --labels for that" in text
 
@@ -116,5 +117,23 @@ def test_a_challenger_that_never_answered_is_said_to_have_failed(tmp_path: Path)
     )
 
 
-def test_a_file_of_something_else_is_a_usage_error(tmp_path: Path) -> None:
-    assert isinstance(invoke(tmp_path / "none.jsonl").exception, UsageError)
+def test_files_of_clients_without_a_challenger_change_nothing(tmp_path: Path) -> None:
+    whole = write(tmp_path / "whole.jsonl", pair(0, "covid19", "covid19"))
+    empty = write(tmp_path / "empty.jsonl")
+    torn = write(tmp_path / "torn.jsonl", torn=b'{"at"')
+    result = invoke(empty, torn, whole, "--json")
+    assert records(result) == records(invoke(whole, "--json"))
+    assert result.stderr.splitlines() == [f"{torn}: 1 lines are torn or no records, and were left out."]
+
+
+@pytest.mark.parametrize("content", [b"", b'{"file": "scan.dcm", "release": 1}\n'])
+def test_files_that_together_hold_no_pair_are_a_usage_error(tmp_path: Path, content: bytes) -> None:
+    one, two = write(tmp_path / "one.jsonl"), write(tmp_path / "two.jsonl", torn=content)
+    error = invoke(one, two).exception
+    assert isinstance(error, UsageError)
+    assert str(error).startswith(f"No pair of answers is in {one}, {two}. Expected files that clients wrote")
+
+
+def test_a_missing_file_is_a_usage_error(tmp_path: Path) -> None:
+    whole = write(tmp_path / "whole.jsonl", pair(0, "covid19", "covid19"))
+    assert isinstance(invoke(whole, tmp_path / "none.jsonl").exception, UsageError)

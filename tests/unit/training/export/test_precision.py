@@ -7,6 +7,7 @@ from onnx import parser
 from tests.support.toy_conv import conv_classifier
 from tests.support.toy_models import toy_classifier
 from training.export.precision import (
+    computes_in,
     count_layers,
     name_nodes,
     network_core,
@@ -58,6 +59,26 @@ def test_a_layer_counts_by_its_weights_even_where_they_are_computed() -> None:
             y = MatMul(x, half)
         }""")
     assert count_layers(model) == {"fp16": 1}
+
+
+@pytest.mark.parametrize(
+    ("layers", "holds"),
+    [
+        ({"int8": 5}, True),
+        ({"fp32": 1, "int8": 1}, True),  # the last layer stays FP32
+        ({"fp32": 1, "int8": 40}, True),
+        ({"fp32": 2, "int8": 18}, True),
+        ({"fp32": 2, "int8": 17}, False),
+        ({"fp32": 30, "int8": 1}, False),
+        ({"fp32": 1}, False),
+        ({}, False),
+    ],
+)
+def test_a_network_computes_in_what_nearly_all_its_layers_compute_in(
+    layers: dict[str, int],
+    holds: bool,  # noqa: FBT001  a parameter of pytest's
+) -> None:
+    assert computes_in(layers, "int8") is holds
 
 
 def test_names_are_given_once_and_kept() -> None:

@@ -125,6 +125,9 @@ def test_what_is_no_entry_is_named() -> None:
     lines = records()
     rewrite(lines[5], kind="guessed")
     assert found(audit_records(lines)) == [("unreadable", 6)]
+    crafted: dict[str, Any] = {"number": 7}
+    rewrite(crafted)
+    assert found(audit_records([*records(), crafted])) == [("unreadable", 7)]
     for nonsense in ({}, {"number": "7"}, {"number": 0}, {"number": True}):
         audit = audit_records([*records(), nonsense])
         assert found(audit) == [("unreadable", None)]

@@ -8,7 +8,7 @@ import pytest
 from hilum.errors import ServiceUnreachableError, UsageError
 from hilum.settings import settings
 from tests.support.ledgers import fill, intrude, sqlite_url
-from training.errors import ConcurrentChangeError, LedgerError
+from training.errors import ConcurrentChangeError, LedgerBusyError, LedgerError
 from training.ledger import ledger as module
 from training.ledger.audit_ledger import audit_ledger
 from training.ledger.ledger import Ledger
@@ -147,6 +147,22 @@ def test_an_entry_stands_where_the_head_file_cannot_be_written(
         (entry,) = fill(ledger, 1)
         assert list(ledger.entries()) == [entry]
     assert "Entry 1 of the ledger is recorded, but" in caplog.text
+
+
+def test_an_entry_stands_where_the_ledger_is_busy_just_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def busy(_ledger: Ledger, _number: int) -> str:
+        raise LedgerBusyError("ledger.db", 30)
+
+    with Ledger(sqlite_url(tmp_path)) as ledger:
+        (first,) = fill(ledger, 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(Ledger, "_digest_in_ledger", busy)
+            (second,) = fill(ledger, 1)
+        assert list(ledger.entries()) == [first, second]
+    assert "Entry 2 of the ledger is recorded, but" in caplog.text
+    assert "Nothing was recorded" not in caplog.text
 
 
 def test_a_writer_that_dies_before_the_head_file_leaves_a_legal_one(

@@ -1,11 +1,13 @@
 """Who served when, as the ledger's rollouts tell it, and where they cannot."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from tests.support.ledgers import START, chain
 from training.ledger.entry import Entry, Kind
+from training.ledger.sentences import describe_serving
 from training.ledger.serving import Answer, who_served
 
 Event = tuple[Kind, Mapping[str, Any]]
@@ -155,6 +157,27 @@ def test_a_decision_that_lost_a_race_explains_nothing() -> None:
     (serving,) = who_served(chain(based(0), based(1), done(1)), None).servings
     assert serving.decision is not None
     assert serving.decision.number == 2
+
+
+def test_a_decision_that_another_replaced_explains_no_forced_deployment() -> None:
+    entries = chain(moved(3), done(3), moved(4), done(4), who="alice")
+    entries += [
+        replace(entry, number=entry.number + 4, who="bob", why="the ward asks")
+        for entry in chain(rollout("rollout_began", 3), done(3), minutes=[4, 5])
+    ]
+    (serving,) = who_served(entries, None).servings
+    assert (serving.release, serving.rollout.number, serving.decision) == (3, 6, None)
+    text = describe_serving(serving)
+    assert "rolled out by bob (entry 6): the ward asks" in text
+    assert "No decision of an alias stands behind it" in text
+    assert "alice" not in text
+
+
+def test_a_decision_during_a_rollout_does_not_hide_the_one_it_carried_out() -> None:
+    entries = chain(moved(3), rollout("rollout_began", 3), moved(4), done(3))
+    (serving,) = who_served(entries, None).servings
+    assert serving.decision is not None
+    assert serving.decision.number == 1
 
 
 def test_every_target_has_its_own_answer() -> None:

@@ -69,7 +69,12 @@ def test_another_network_is_named(network: Path) -> None:
         ("model", "xray_filter", "Its passport says model 'xray_filter'; the file's is 'xray_classifier'."),
         ("kind", "tensorrt", "Its passport says kind 'tensorrt'; the file's is 'onnx'."),
         ("layers", {"fp32": 2}, "Its passport says layers {'fp32': 2}; the file's is {'fp16': 2}."),
-        ("precision", "int8", "Its passport says int8, but none of its layers computes in it."),
+        ("precision", "int8", "Its passport says int8, but too few of its layers compute in it."),
+        (
+            "layers",
+            {"fp16": 2, "fp32": 2},
+            "Its passport says fp16, but too few of its layers compute in it.",
+        ),
     ],
 )
 def test_what_the_graph_does_not_bear_out_is_named(

@@ -12,7 +12,7 @@ from hilum.files import sha256_file
 from training.commands.export import export
 from training.errors import IntegrityError, ParityError
 from training.export.passport import read_passport
-from training.export.tensorrt.engine import check_engine, count_engine_layers
+from training.export.tensorrt.engine import check_engine
 
 
 @pytest.fixture
@@ -39,9 +39,18 @@ def test_the_passport_tells_what_was_built_where_and_how_well_it_answers(folder:
 def test_fp32_layers_under_an_fp16_plan_are_refused(folder: Path) -> None:
     listing = folder / "layers.json"
     listing.write_text(listing.read_text().replace("FP16", "FP32"))
-    with pytest.raises(ParityError, match=r"No layer of .*model\.plan computes in fp16.* 2 fp32"):
+    with pytest.raises(ParityError, match=r"Too few layers of .*model\.plan compute in fp16.* 2 fp32"):
         check_engine(folder)
     assert read_passport(folder / "model.plan") is None
+
+
+def test_one_fp16_layer_among_fp32_ones_is_not_enough(folder: Path) -> None:
+    listing = json.loads((folder / "layers.json").read_text())
+    _, half, _ = listing["Layers"]
+    full = {**half, "Inputs": [{"Format/Datatype": "Row major linear FP32 format"}]}
+    (folder / "layers.json").write_text(json.dumps({"Layers": [half, full, full]}))
+    with pytest.raises(ParityError, match=r"the inspector lists 1 fp16, 2 fp32"):
+        check_engine(folder)
 
 
 def test_other_answers_are_refused(folder: Path) -> None:
@@ -57,6 +66,14 @@ def test_a_rejected_row_that_is_answered_is_refused(folder: Path) -> None:
     path = folder / "cases" / "0" / "outputs.json"
     path.write_text(path.read_text().replace("nan", "0.25"))
     with pytest.raises(ParityError, match="is NaN in other rows than the rejected ones"):
+        check_engine(folder)
+
+
+@pytest.mark.parametrize("name", ["plan.json", "engine.json", "layers.json"])
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff", b'{"Layers": 3}'])
+def test_a_damaged_file_is_named(folder: Path, name: str, content: bytes) -> None:
+    (folder / name).write_bytes(content)
+    with pytest.raises(IntegrityError, match=rf"{name} is no .* again"):
         check_engine(folder)
 
 
@@ -91,16 +108,6 @@ def test_another_place_than_planned_is_refused(folder: Path, key: str, value: st
     (folder / "engine.json").write_text(json.dumps(facts | {key: value}))
     with pytest.raises(IntegrityError, match=f"the {what} is {value[:2]}"):
         check_engine(folder)
-
-
-def test_fused_layers_are_counted_where_none_is_named_by_its_work() -> None:
-    fused = {"Name": "{ForeignNode[a...b]}", "LayerType": "Myelin", "Inputs": [{"Format/Datatype": "Half"}]}
-    assert count_engine_layers({"Layers": [fused]}) == {"fp16": 1}
-
-
-def test_a_listing_without_types_is_refused() -> None:
-    with pytest.raises(ParityError, match="--profilingVerbosity=detailed"):
-        count_engine_layers({"Layers": ["conv_0", "conv_1"], "Bindings": []})
 
 
 def test_the_command_prints_one_object(folder: Path) -> None:

@@ -37,3 +37,16 @@ def test_the_profile_names_every_input() -> None:
 def test_a_folder_without_a_plan_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"holds no plan\.json"):
         read_plan(tmp_path)
+
+
+@pytest.mark.parametrize("image", ["", "triton:24.10; rm -rf /", "triton$(id)", 'triton"', "triton\n"])
+def test_an_image_that_is_none_is_refused(image: str) -> None:
+    with pytest.raises(UsageError, match=r"is no name of a container image: .* by --image"):
+        make_plan(image=image)
+    assert make_plan(image="registry:5000/a_b/triton@sha256:0f").image == "registry:5000/a_b/triton@sha256:0f"
+
+
+@pytest.mark.parametrize("capability", ["", "9", "9.0.1", "sm_90", '9.0"; id; "', "9.0\n"])
+def test_a_compute_capability_that_is_none_is_refused(capability: str) -> None:
+    with pytest.raises(UsageError, match=r"is no compute capability: .* like 9\.0"):
+        make_plan(compute_capability=capability)

@@ -49,6 +49,15 @@ def test_it_stops_where_the_plan_does_not_hold(
     assert not (folder / "engine.json").exists()
 
 
+def test_a_flag_that_trtexec_does_not_know_ends_the_build(tmp_path: Path) -> None:
+    folder = write_build(tmp_path / "build")
+    script = folder / "build.sh"
+    script.write_text(script.read_text().replace("--noTF32", "--noTf32"))
+    done = build(folder, install_fakes(tmp_path / "bin"))
+    assert done.returncode == 1
+    assert "Unknown option: --noTf32" in done.stdout
+
+
 def test_an_exit_status_of_zero_without_an_engine_is_not_believed(tmp_path: Path) -> None:
     folder = write_build(tmp_path / "build")
     environment = install_fakes(tmp_path / "bin")

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import onnx
 import pytest
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
 
 from tests.support.toy_conv import conv_classifier, conv_filter
 from tests.support.toy_onnx import run_onnx
@@ -44,6 +44,13 @@ def test_zero_points_are_zero_and_weights_have_a_scale_per_channel(quantised: on
         assert not tensors[node.input[2]].any()
     scales = [tensors[node.input[1]].shape for node in nodes if node.input[0].startswith("first")]
     assert scales == [(8,)]
+
+
+def test_nothing_but_int8_is_dequantised_and_biases_stay_fp32(quantised: onnx.ModelProto) -> None:
+    types = {tensor.name: tensor.data_type for tensor in quantised.graph.initializer}
+    nodes = [node for node in quantised.graph.node if node.op_type == "DequantizeLinear"]
+    assert {types[node.input[0]] for node in nodes if node.input[0] in types} == {TensorProto.INT8}
+    assert types["bias"] == TensorProto.FLOAT
 
 
 def test_ranges_follow_from_the_images_shown() -> None:

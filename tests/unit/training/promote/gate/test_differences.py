@@ -68,3 +68,26 @@ def test_rankings_that_agree_rule_out_what_their_number_rules_out() -> None:
     assert bounded.lower == pytest.approx(-(Z**2) / (10 + Z**2))
     assert bounded.method == "no spread"
     assert bounded_auroc_difference(agreed, n_rarer=100, confidence=0.95).lower > bounded.lower
+
+
+def test_a_first_discordant_image_does_not_make_the_bounds_better() -> None:
+    several = replace(SHARES, n=200, n_patients=40)
+    lowers, uppers = [], []
+    for lost in range(6):  # the design effect of none is that of copies, of one it is 1
+        effect = 5.0 if lost == 0 else 1.0
+        worse = bounded_share_difference(
+            replace(several, only_a=lost, only_b=0), effect=effect, confidence=0.95
+        )
+        better = bounded_share_difference(
+            replace(several, only_a=0, only_b=lost), effect=effect, confidence=0.95
+        )
+        lowers.append(worse.lower)
+        uppers.append(better.upper)
+    assert lowers[0] == pytest.approx(-(Z**2) / (40 + Z**2))
+    assert np.all(np.diff(lowers) < 0)
+    assert np.allclose(uppers, np.negative(lowers))
+
+
+def test_a_release_that_lost_half_of_all_cases_surely_lost_some() -> None:
+    lost = replace(SHARES, n=200, n_patients=40, only_a=100, only_b=0)
+    assert bounded_share_difference(lost, effect=1, confidence=0.95).upper < -0.4

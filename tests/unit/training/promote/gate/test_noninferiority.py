@@ -81,6 +81,13 @@ def test_named_sources_alone_are_compared() -> None:
     assert any("large" in name for name in checked(cases(71, 0), named))
 
 
+def test_a_named_source_without_a_case_cannot_tell() -> None:
+    named = POLICY.model_copy(update={"non_inferiority": NonInferiority(sources=("large", "lrage"))})
+    check = checked(cases(71, 0), named)["classifier within source lrage, no worse than release 3"]
+    assert check.outcome == "cannot_tell"
+    assert "names the source lrage, and no classifier case of the test split comes from it" in check.sentence
+
+
 def test_fewer_than_the_minimum_cannot_tell() -> None:
     wide = Margins(sensitivity=0.4, specificity=None, auroc=None)
     few, enough = (

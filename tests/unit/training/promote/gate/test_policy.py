@@ -16,6 +16,14 @@ def test_every_policy_that_ships_is_valid(path: Path) -> None:
     assert load_policy(path.stem).name == path.stem
 
 
+def test_the_demo_demands_no_floor_and_keeps_its_other_checks() -> None:
+    demo = load_policy("demo")
+    classes = demo.floors.classifier
+    for floors in (demo.floors.filter.valid, classes.no_finding, classes.lung_opacity, classes.covid19):
+        assert (floors.sensitivity, floors.specificity) == (None, None)
+    assert (demo.parity.images, demo.parity.tolerance, demo.latency.ratio) == (8, 1e-3, 2.0)
+
+
 def test_a_key_that_is_left_out_keeps_its_default_and_null_demands_nothing(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(

@@ -48,3 +48,23 @@ def test_the_bounds_hold_for_patients_with_several_images() -> None:
 def test_no_image_is_refused() -> None:
     with pytest.raises(UsageError, match="one image"):
         bounded_share(np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.int64), confidence=0.95)
+
+
+def with_errors(images: list[int]) -> tuple[float, float]:
+    """Return the lower bound with these of 200 images wrong, and the upper one with all others wrong."""
+    right, patients = np.ones(200, dtype=np.bool_), np.repeat(np.arange(40), 5)
+    right[images] = False
+    lower = bounded_share(right, patients, confidence=0.95).lower
+    return lower, bounded_share(~right, patients, confidence=0.95).upper
+
+
+def test_one_more_error_never_makes_a_bound_better() -> None:
+    bounds = np.array([with_errors(list(range(0, 5 * errors, 5))) for errors in range(41)])
+    assert bounds[0, 0] == pytest.approx(binomtest(40, 40).proportion_ci(0.9, method="wilson").low)
+    assert np.all(np.diff(bounds[:, 0]) <= 0)
+    assert bounds[:, 1] == pytest.approx(1 - bounds[:, 0])
+
+
+def test_no_error_at_all_has_the_best_bounds() -> None:
+    best, _ = with_errors([])
+    assert all(with_errors(list(range(errors)))[0] <= best for errors in range(1, 41))
