@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian packages that `make install` and the embedded Triton need: the virtual environment
 # module, and libpython, which Triton's Python backend links. In continuous integration (CI is set) also
-# PostgreSQL, whose tests skip without it; a developer's machine is given no database server unasked.
+# PostgreSQL and Prometheus, whose tests skip without them; a developer's machine is given no server unasked.
 # Where it cannot, it says so and goes on: `hilum doctor` names what is missing.
 set -u
 PATH=$PATH:/usr/sbin:/sbin
@@ -11,6 +11,7 @@ ldconfig -p | grep -q "libpython$version\.so\.1\.0" || packages="libpython$versi
 "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null || packages="$packages python$version-venv"
 [ -z "${CI:-}" ] || command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||
     packages="$packages postgresql"
+[ -z "${CI:-}" ] || command -v promtool >/dev/null || packages="$packages prometheus"
 [ -n "$packages" ] || exit 0
 
 command="apt-get install --yes --no-install-recommends $packages"

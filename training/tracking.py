@@ -73,6 +73,9 @@ def connect(uri: str) -> None:
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # the commands have their own
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout holds answers only
+    for name in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
+        # Hilum names its experiments itself; one that another program left here may be another server's
+        os.environ.pop(name, None)
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
 
