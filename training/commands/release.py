@@ -8,6 +8,7 @@ import click
 from hilum.console import emit_json, stderr, stdout
 from hilum.contract import SCREENING
 from hilum.settings import settings
+from training.commands.defects import print_defects
 from training.commands.gate import gate
 from training.commands.options import DATA, JSON, ReleaseNumber
 from training.commands.release_compare import compare
@@ -190,19 +191,12 @@ def lint(number: int | None, triton: str, *, as_json: bool) -> None:
       hilum release lint newest
       hilum release lint 3 --triton 25.08 --json
     """
-    from training.errors import RepositoryError
     from training.promote.release_lint import lint_release
 
     registry = _registry()
     number = registry.version(SCREENING, number).number
     defects = lint_release(registry, number, triton=triton, repository=settings().live_repository)
-    for defect in defects:
-        if as_json:
-            emit_json({"file": defect.file, "problem": defect.problem, "remedy": defect.remedy})
-        else:
-            stdout.print(f"{defect.file}: {defect.problem} {defect.remedy}", markup=False)
-    if defects:
-        raise RepositoryError(f"Release {number} has {len(defects)} defect(s); each is listed above.")
+    print_defects(defects, of=f"Release {number}", as_json=as_json)
     if not as_json:
         stdout.print(f"Release {number}: Triton {triton} can serve it.")
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from hilum.console import emit_json, stdout
-from training.errors import RepositoryError
+from hilum.console import stdout
+from training.commands.defects import print_defects
 
 
 @click.group()
@@ -28,13 +28,6 @@ def lint(folder: Path, *, as_json: bool) -> None:
     """
     from training.repository.lint import lint_repository
 
-    defects = lint_repository(folder)
-    for defect in defects:
-        if as_json:
-            emit_json({"file": defect.file, "problem": defect.problem, "remedy": defect.remedy})
-        else:
-            stdout.print(f"{defect.file}: {defect.problem} {defect.remedy}", markup=False)
-    if defects:
-        raise RepositoryError(f"{folder} has {len(defects)} defect(s); each is listed above.")
+    print_defects(lint_repository(folder), of=str(folder), as_json=as_json)
     if not as_json:
         stdout.print(f"{folder}: Triton can load all of it.", markup=False)
