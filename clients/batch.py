@@ -11,13 +11,13 @@ from typing import Any
 import click
 
 from clients.client import ScreeningClient
-from clients.errors import DeadlineExceededError, ModelNotReadyError, ServerUnreachableError
+from clients.errors import DeadlineExceededError, ModelNotReadyError, ServerUnreachableError, TlsError
 from clients.heatmap import HeatmapFolder, write_heatmap
 from clients.image_files import read_image
 from clients.results import Screening
 from hilum.errors import HilumError
 
-SERVER_TROUBLE = (DeadlineExceededError, ModelNotReadyError, ServerUnreachableError)
+SERVER_TROUBLE = (DeadlineExceededError, ModelNotReadyError, ServerUnreachableError, TlsError)
 """Errors that speak of the server rather than of the file: after one, the server's health is asked."""
 
 

@@ -1,40 +1,33 @@
 """The synchronous gRPC client of the front door."""
 
-import re
-import time
+from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import numpy as np
-from numpy.typing import NDArray
-from tritonclient.grpc import InferenceServerClient, InferResult
+from tritonclient.grpc import InferResult
 
 from clients.errors import ModelNotReadyError, ServerFailureError
 from clients.grpc_status import translated
 from clients.messages import (
     CHANNEL_OPTIONS,
     ContractMismatchError,
+    extra_outputs,
     image_input,
-    read_output,
-    read_probabilities,
+    read_operating_point,
+    read_screening,
+    release_of,
     requested_outputs,
 )
 from clients.results import Screening
 from clients.shadow import Shadow, ShadowCounts, ShadowPolicy
-from hilum.contract import (
-    ACCEPTED,
-    ACTIVATION_MAP,
-    CHALLENGER_SCREENING,
-    EMBEDDING,
-    SCREENING,
-    VALID_PROBABILITY,
-    Tensor,
-)
-from hilum.errors import UsageError
+from clients.terms import HEALTH_TIMEOUT_S, Terms
+from hilum.contract import CHALLENGER_SCREENING, SCREENING, Tensor
 from hilum.operating_point import OperatingPoint
+from hilum.tls import TlsFiles
+from hilum.triton.channel import connect
 
-HEALTH_TIMEOUT_S = 5.0
-"""Longest wait for the answer to "are you there?", in seconds."""
+if TYPE_CHECKING:
+    from clients.metrics import ClientMetrics
 
 
 class ScreeningClient:
@@ -55,28 +48,31 @@ class ScreeningClient:
         *,
         timeout_s: float = 30.0,
         model: str = SCREENING,
+        tls: TlsFiles | None = None,
+        retries: int = 2,
+        metrics: "ClientMetrics | None" = None,
         shadow: ShadowPolicy | None = None,
     ) -> None:
-        """Prepare a connection to `url`, `host:port` of Triton's gRPC service; nothing is sent yet.
+        """Prepare a connection; nothing is sent yet.
 
         Args:
-            url: `host:port`, without a scheme.
-            timeout_s: longest wait for one answer, in seconds.
+            url: `host:port` of Triton's gRPC service; after `dns:///`, all addresses of the host in turn.
+            timeout_s: longest wait for one answer, retries included, in seconds.
             model: the front door: the champion's, or `CHALLENGER_SCREENING`.
+            tls: whom to trust and what to show; None does not encrypt.
+            retries: how often a request whose connection broke is sent again, 0 or more.
+            metrics: told of every request; clients may share it.
             shadow: also asks the challenger about a sample of the images, without the caller waiting for it.
 
         Raises:
-            UsageError: `url` is no `host:port`, or `timeout_s` is not above 0.
+            UsageError: a value is none of these, or a file of `tls` cannot be used.
             OSError: the record of mirrored requests cannot be opened.
         """
-        if not re.fullmatch(r"[^\s/]+:\d+", url):
-            raise UsageError(f"Triton's gRPC address must be host:port, such as 127.0.0.1:8001; got {url!r}.")
-        if timeout_s <= 0:
-            raise UsageError(f"The time allowed for an answer must be above 0 s, got {timeout_s:g} s.")
-        self.url = url
-        self.timeout_s = timeout_s
-        self.model = model
-        self._grpc = InferenceServerClient(url, channel_args=CHANNEL_OPTIONS)
+        self._terms = Terms(
+            url=url, timeout_s=timeout_s, model=model, tls=tls, retries=retries, metrics=metrics
+        )
+        self._retries = self._terms.make_retries()
+        self._grpc = connect(url, tls, options=CHANNEL_OPTIONS)
         self._operating_points: dict[int, OperatingPoint] = {}
         self._shadow = None if shadow is None else self._make_shadow(shadow)
 
@@ -107,14 +103,15 @@ class ScreeningClient:
 
         Raises:
             ServerUnreachableError: nothing answers at the address.
+            TlsError: client and server do not agree on encryption.
             DeadlineExceededError: no answer came within `HEALTH_TIMEOUT_S`.
             ModelNotReadyError: the server answers without the model.
         """
-        with translated(self.url, HEALTH_TIMEOUT_S, model=self.model):
+        with self._translated(HEALTH_TIMEOUT_S):
             self._grpc.is_server_live(client_timeout=HEALTH_TIMEOUT_S)
-            ready = self._grpc.is_model_ready(self.model, client_timeout=HEALTH_TIMEOUT_S)
+            ready = self._grpc.is_model_ready(self._terms.model, client_timeout=HEALTH_TIMEOUT_S)
         if not ready:
-            raise ModelNotReadyError(self.url, self.model, "no version of it is loaded")
+            raise ModelNotReadyError(self._terms.url, self._terms.model, "no version of it is loaded")
 
     def screen(self, image: bytes, *, heatmap: bool = False, embedding: bool = False) -> Screening:
         """Return the served release's answer for the content of one image file.
@@ -128,77 +125,61 @@ class ScreeningClient:
             RadiographRefusedError: the bytes are no radiograph; the message says why.
             TooLargeError: there are more than the decoder takes; nothing was sent.
             DeadlineExceededError: no answer came within the client's `timeout_s`.
-            ServerUnreachableError: nothing answers at the address, or the connection broke.
+            ServerUnreachableError: nothing answers at the address, or the connection broke, retries included.
+            TlsError: client and server do not agree on encryption.
             ModelNotReadyError: no release is loaded.
             OverloadedError: too many requests are waiting.
             ServerFailureError: the server failed, or answered outside the contract.
         """
-        extra = [tensor for tensor, wanted in ((ACTIVATION_MAP, heatmap), (EMBEDDING, embedding)) if wanted]
-        start = time.perf_counter()
-        screening = self._screen(image, extra)
+        with self._terms.observed() as request:
+            request.screening = screening = self._screen(image, extra_outputs(heatmap, embedding))
         if self._shadow is not None:
-            self._shadow.offer(image, screening, time.perf_counter() - start)
+            self._shadow.offer(image, screening, request.duration_s)
         return screening
 
     def _screen(self, image: bytes, extra: list[Tensor]) -> Screening:
         try:
             result = self._infer(image, extra)
             try:
-                operating_point = self._operating_point(_release(result))
+                point = self.operating_point(release_of(result))
             except ModelNotReadyError:
                 # A rollout took the release away between the answer and the question about it.
                 result = self._infer(image, extra)
-                operating_point = self._operating_point(_release(result))
-            return _read_screening(result, operating_point, extra)
+                point = self.operating_point(release_of(result))
+            return read_screening(result, point, extra)
         except ContractMismatchError as error:
-            raise ServerFailureError(self.url, str(error)) from error
+            raise ServerFailureError(self._terms.url, str(error)) from error
 
     def _infer(self, image: bytes, extra: list[Tensor]) -> InferResult:
-        with translated(self.url, self.timeout_s, model=self.model):
-            return self._grpc.infer(
-                self.model,
-                [image_input(image)],
-                outputs=requested_outputs(*extra),
-                client_timeout=self.timeout_s,
-            )
+        inputs, outputs = [image_input(image)], requested_outputs(*extra)
 
-    def _operating_point(self, release: int) -> OperatingPoint:
+        def attempt(left_s: float) -> InferResult:
+            with self._translated(self._terms.timeout_s):
+                return self._grpc.infer(self._terms.model, inputs, outputs=outputs, client_timeout=left_s)
+
+        return self._retries.call(attempt)
+
+    def operating_point(self, release: int) -> OperatingPoint:
         """Return the decision thresholds of a release, asked for once: a release never changes."""
         if release not in self._operating_points:
-            with translated(self.url, self.timeout_s, model=self.model):
-                answer = self._grpc.get_model_config(self.model, str(release), client_timeout=self.timeout_s)
-            parameters = {name: value.string_value for name, value in answer.config.parameters.items()}
-            try:
-                self._operating_points[release] = OperatingPoint.from_parameters(parameters)
-            except (UsageError, ValueError) as error:
-                raise ContractMismatchError(f"release {release} has no operating point: {error}") from error
+            with self._translated(self._terms.timeout_s):
+                answer = self._grpc.get_model_config(
+                    self._terms.model, str(release), client_timeout=self._terms.timeout_s
+                )
+            self._operating_points[release] = read_operating_point(release, answer.config)
         return self._operating_points[release]
+
+    def _translated(self, timeout_s: float) -> AbstractContextManager[None]:
+        """Turn what `tritonclient` raises inside the block into our errors."""
+        return translated(self._terms.url, timeout_s, model=self._terms.model, tls=self._terms.tls)
 
     def _make_shadow(self, policy: ShadowPolicy) -> Shadow:
         """Connect a second client, to the challenger's front door."""
-        challenger = ScreeningClient(self.url, timeout_s=policy.timeout_s, model=CHALLENGER_SCREENING)
+        challenger = ScreeningClient(
+            self._terms.url,
+            timeout_s=policy.timeout_s,
+            model=CHALLENGER_SCREENING,
+            tls=self._terms.tls,
+            retries=0,
+        )
         return Shadow(policy, challenger.screen, challenger.close)
-
-
-def _release(result: InferResult) -> int:
-    """Return the version of the ensemble that answered."""
-    return int(result.get_response().model_version)
-
-
-def _read_screening(result: InferResult, operating_point: OperatingPoint, extra: list[Tensor]) -> Screening:
-    probabilities = read_probabilities(result)
-
-    def wanted(tensor: Tensor) -> NDArray[np.float32] | None:
-        if tensor not in extra or probabilities is None:
-            return None
-        return read_output(result, tensor).astype(np.float32, copy=False)
-
-    return Screening(
-        release=_release(result),
-        accepted=bool(read_output(result, ACCEPTED)[0]),
-        valid_probability=float(read_output(result, VALID_PROBABILITY).astype(np.float64)[0]),
-        probabilities=probabilities,
-        finding=None if probabilities is None else operating_point.finding(list(probabilities.values())),
-        activation_map=wanted(ACTIVATION_MAP),
-        embedding=wanted(EMBEDDING),
-    )

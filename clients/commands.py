@@ -77,6 +77,7 @@ def predict(
     from clients.image_files import find_images
     from clients.report import print_answers, print_failures, write_csv
     from clients.shadow import ShadowPolicy
+    from hilum.tls import TlsFiles
 
     if as_json and csv_file:
         raise UsageError("Give --json or --csv, not both.")
@@ -90,7 +91,8 @@ def predict(
     failed = 0
     is_written = as_json
     address = url or settings().triton_address
-    with ScreeningClient(address, timeout_s=timeout_s, shadow=shadow) as client:
+    tls = TlsFiles.from_settings(settings())
+    with ScreeningClient(address, timeout_s=timeout_s, tls=tls, shadow=shadow) as client:
         client.check_ready()
         batch = Batch(client, in_flight=in_flight, heatmaps=HeatmapFolder(heatmaps) if heatmaps else None)
         try:

@@ -10,6 +10,7 @@
     |   `-- ServerFailureError        the server failed, or answered outside the contract
     `-- ServiceUnreachableError
         |-- ServerUnreachableError    exit 4: nothing answers at the address
+        |-- TlsError                  exit 4: client and server do not agree on encryption
         `-- DeadlineExceededError     exit 4: no answer within the time allowed
 
 `clients.grpc_status` says which gRPC status becomes which of them.
@@ -97,6 +98,14 @@ class ServerUnreachableError(ServiceUnreachableError):
             SERVICE, address, f"Start it with `hilum up`, or give its gRPC address with --url ({detail})."
         )
         self.detail = detail
+
+
+class TlsError(ServiceUnreachableError):
+    """Client and server do not agree on encryption, or on who vouches for whom; the message says on what."""
+
+    def __init__(self, address: str, trouble: str) -> None:
+        super().__init__(SERVICE, address, trouble)
+        self.trouble = trouble
 
 
 class DeadlineExceededError(ServiceUnreachableError):

@@ -18,9 +18,12 @@ from clients.errors import (
     RadiographRefusedError,
     ServerFailureError,
     ServerUnreachableError,
+    TlsError,
 )
 from hilum.contract import SCREENING
 from hilum.errors import HilumError
+from hilum.tls import TlsFiles
+from hilum.triton.tls_trouble import find_tls_trouble
 
 UNKNOWN_MODEL = "Request for unknown model"
 """Triton's words for a model or version that is not loaded, under NOT_FOUND or UNAVAILABLE."""
@@ -28,17 +31,40 @@ UNKNOWN_MODEL = "Request for unknown model"
 OVERLOAD = ("Exceeds maximum queue size", "Request timeout expired")
 """Triton's words for a full queue and for a request that waited there too long."""
 
+NO_CONNECTION = "failed to connect"
+"""gRPC's words where no connection came about; one that broke later was agreed on."""
+
 INSIDE_ENSEMBLE = "in ensemble '{}', "
 """What Triton puts before the message of a step that failed."""
 
 
 @contextmanager
-def translated(address: str, timeout_s: float, *, model: str = SCREENING) -> Iterator[None]:
-    """Raise what `tritonclient` raises inside the block, about a front door, as one of `clients.errors`."""
+def translated(
+    address: str, timeout_s: float, *, model: str = SCREENING, tls: TlsFiles | None = None
+) -> Iterator[None]:
+    """Raise what `tritonclient` raises inside the block, about a front door, as one of `clients.errors`.
+
+    Args:
+        address: `host:port` of the server.
+        timeout_s: what the call was allowed, in seconds.
+        model: the front door.
+        tls: how the connection was encrypted: where none came about, the server is asked why.
+    """
     try:
         yield
     except InferenceServerException as error:
-        raise translate(error, address, timeout_s, model=model) from error
+        raise explain(error, address, timeout_s, model=model, tls=tls) from error
+
+
+def explain(
+    error: InferenceServerException, address: str, timeout_s: float, *, model: str, tls: TlsFiles | None
+) -> HilumError:
+    """Return our error for a failed call, as `translate` does, and ask the server where none came about."""
+    failure = translate(error, address, timeout_s, model=model)
+    if isinstance(failure, ServerUnreachableError) and NO_CONNECTION in failure.detail:
+        trouble = find_tls_trouble(address, tls)
+        return TlsError(address, trouble) if trouble else failure
+    return failure
 
 
 def translate(

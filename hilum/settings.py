@@ -8,9 +8,9 @@ import getpass
 import secrets
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -27,6 +27,10 @@ ADMIN_KEY_NAME = "hilum-admin"
 
 Accelerator = Literal["cpu", "cuda", "tensorrt_fp32", "tensorrt_fp16", "tensorrt_int8"]
 """What runs the networks; `training/repository/accelerator.py` says what each means."""
+
+
+OptionalFile = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
+"""A file, or none where the variable is empty."""
 
 
 class Settings(BaseSettings):
@@ -51,7 +55,8 @@ class Settings(BaseSettings):
     mlflow_uri: str = ""
     """MLflow tracking URI; empty means the local server."""
     triton_url: str = ""
-    """`host:port` of Triton's gRPC service; empty means the local server."""
+    """`host:port` of Triton's gRPC service; empty means the local server. By `dns:///host:port` a rollout
+    reaches every server that the name stands for, as a headless Service's does."""
     admin_key: SecretStr | None = None
     """Key for Triton's admin calls; by default one is made and kept in `home`."""
     instances: int = 2
@@ -70,12 +75,41 @@ class Settings(BaseSettings):
     move it back."""
     gate_policy: str = ""
     """Name or file of the policy that a verdict must have been reached under for promotion; empty: any."""
+    prometheus_port: int = 9090
+    """The local Prometheus' port."""
+    alertmanager_port: int = 9093
+    """The local Alertmanager's port."""
+    alert_webhook: SecretStr | None = None
+    """http or https URL that the local Alertmanager sends alerts to, in its own JSON; by default to none."""
     watch_port: int = 8003
     """Port of the rollout watcher: webhooks, health and metrics."""
     webhook_secret: SecretStr | None = None
     """Secret that MLflow signs its webhooks with; by default one is made and kept in `home`."""
+    dashboard_port: int = 8501
+    """Port of the dashboard."""
+    dashboard_key: SecretStr | None = Field(default=None, min_length=16)
+    """Key that a reader of the dashboard types in to promote and roll back; without it, none can."""
+    prometheus_url: str = ""
+    """URL of the Prometheus that the dashboard asks; empty means the local one."""
+    data: OptionalFile = None
+    """Folder of a data set, or of several, whose test images the dashboard may show; empty: none."""
     shadow_key: SecretStr | None = Field(default=None, min_length=16)
     """Key that names images in records of mirrored requests; by default one is made and kept in `home`."""
+    tls_ca: OptionalFile = None
+    """PEM file of the authorities that may vouch for Triton; with it every gRPC connection is encrypted."""
+    tls_certificate: OptionalFile = None
+    """PEM file of the certificate that clients here show to a Triton that asks for one (mutual TLS)."""
+    tls_key: OptionalFile = None
+    """PEM file of the private key of `tls_certificate`."""
+    tls_server_name: str = ""
+    """Name that Triton's certificate has, where it is reached by another, through a tunnel say."""
+    triton_tls_certificate: OptionalFile = None
+    """PEM file of the certificate that the local Triton shows; with it its gRPC service is encrypted, and its
+    HTTP and metrics services, which Triton cannot encrypt, listen on loopback only."""
+    triton_tls_key: OptionalFile = None
+    """PEM file of the private key of `triton_tls_certificate`."""
+    triton_tls_client_ca: OptionalFile = None
+    """PEM file of the authorities that may vouch for clients of the local Triton: mutual TLS."""
 
     @classmethod
     @override
@@ -99,6 +133,11 @@ class Settings(BaseSettings):
     def triton_address(self) -> str:
         """`host:port` of Triton's gRPC service in force."""
         return self.triton_url or f"{self.host}:{self.grpc_port}"
+
+    @property
+    def prometheus_address(self) -> str:
+        """The URL of Prometheus in force."""
+        return self.prometheus_url or f"http://{self.host}:{self.prometheus_port}"
 
     @property
     def live_repository(self) -> Path:

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 
-import tritonclient.grpc as grpcclient
 from tritonclient.utils import InferenceServerException
 
 from hilum.errors import ServiceUnreachableError
 from hilum.settings import ADMIN_KEY_NAME
+from hilum.tls import TlsFiles
+from hilum.triton.channel import connect
+from hilum.triton.tls_trouble import find_tls_trouble
 
 TIMEOUT_S = 5.0
 """Longest wait for an answer, in seconds."""
@@ -31,13 +33,19 @@ def admin_headers(admin_key: str) -> dict[str, str]:
     return {f"triton-grpc-protocol-{ADMIN_KEY_NAME}": admin_key}
 
 
-def fetch_model_states(grpc_address: str, admin_key: str) -> list[ModelState]:
+def fetch_model_states(grpc_address: str, admin_key: str, tls: TlsFiles | None = None) -> list[ModelState]:
     """Return the server's repository index.
+
+    Args:
+        grpc_address: `host:port` of its gRPC service.
+        admin_key: the key that its restricted calls ask for.
+        tls: whom to trust and what to show; None does not encrypt.
 
     Raises:
         ServiceUnreachableError: no server answers there, or it has another admin key.
+        UsageError: a file of `tls` cannot be used.
     """
-    with grpcclient.InferenceServerClient(grpc_address) as client:
+    with connect(grpc_address, tls) as client:
         try:
             index = client.get_model_repository_index(
                 headers=admin_headers(admin_key), client_timeout=TIMEOUT_S
@@ -46,7 +54,8 @@ def fetch_model_states(grpc_address: str, admin_key: str) -> list[ModelState]:
             raise ServiceUnreachableError(
                 "Triton",
                 grpc_address,
-                f"It said: {error.message()}. Start it with `hilum up`; if it runs, HILUM_ADMIN_KEY or "
+                find_tls_trouble(grpc_address, tls)
+                or f"It said: {error.message()}. Start it with `hilum up`; if it runs, HILUM_ADMIN_KEY or "
                 "HILUM_HOME is not the one that it was started with.",
             ) from error
     return [

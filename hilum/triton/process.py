@@ -9,6 +9,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from hilum.probe import answers_ok
+from hilum.triton.children import dead_children
 from hilum.triton.errors import ServerFailedError
 from hilum.triton.log import find_causes
 from hilum.triton.server import TritonServer
@@ -118,8 +119,8 @@ class TritonProcess:
         return True
 
     def _dead_models(self) -> set[int]:
-        """Return the server's children that died and were not collected."""
-        return {child for child in _children(self.pid) if _is_zombie(child)}
+        """Return the processes of Python models that died."""
+        return dead_children(self.pid)
 
     def _failure(self, what: str) -> ServerFailedError:
         causes: list[str] = []
@@ -139,22 +140,3 @@ def running(server: TritonServer, log: Path | None) -> Iterator[TritonProcess]:
         yield process
     finally:
         process.stop()
-
-
-def _children(pid: int) -> set[int]:
-    """Return the children of a process; each of its threads may have some."""
-    children: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children |= {int(child) for child in task.read_text().split()}
-        except OSError:  # the thread has just ended
-            continue
-    return children
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:  # it has just been collected
-        return False
-    return status.rpartition(")")[2].split()[0] == "Z"

@@ -20,11 +20,14 @@ from pathlib import Path
 from hilum.errors import UsageError
 from hilum.files import write_atomic
 from hilum.settings import ADMIN_KEY_NAME, Settings
+from hilum.tls import ServerTlsFiles
 from hilum.triton.addresses import TritonAddresses
 from hilum.triton.installation import TritonInstallation, find_libpython, find_triton
 
-ADMIN_APIS = "model-repository,shared-memory,trace,logging"
-"""Calls that change the server, or read this machine's disk and memory: they need the admin key."""
+ADMIN_APIS = "model-repository,shared-memory,statistics,trace,logging"
+"""Calls that change the server, read this machine's disk and memory, or tell how it is used: they need the
+admin key. Open are `health`, `metadata` and `inference`, and `model-config`, where clients find the decision
+thresholds of the release that answered."""
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - Triton's choice
 """Where the server and its Python models exchange tensors."""
@@ -44,6 +47,8 @@ class TritonServer:
     """What restricted calls must carry in the header `ADMIN_KEY_NAME`."""
     addresses: TritonAddresses
     """Where it listens."""
+    tls: ServerTlsFiles | None = None
+    """What its gRPC service is encrypted with; None where it is not."""
 
     @classmethod
     def from_settings(cls, settings: Settings, repository: Path) -> "TritonServer":
@@ -53,6 +58,7 @@ class TritonServer:
             home=settings.home,
             admin_key=settings.read_admin_key(),
             addresses=TritonAddresses.from_settings(settings),
+            tls=ServerTlsFiles.from_settings(settings),
         )
 
     @property
@@ -64,7 +70,7 @@ class TritonServer:
         """Make the working folder, after what could keep the server from starting has been ruled out.
 
         Raises:
-            UsageError: there is no such model repository.
+            UsageError: there is no such model repository, or a TLS file cannot be used.
             MissingTritonError: Triton or the shared Python library is not installed.
             PortTakenError: another program listens on one of the ports.
         """
@@ -73,6 +79,8 @@ class TritonServer:
                 f"There is no model repository at {self.repository}: name an existing folder, "
                 "or write one with `hilum rollout apply`."
             )
+        if self.tls:
+            self.tls.check()
         installation = find_triton()
         find_libpython()
         for port in self.addresses.ports:
@@ -101,14 +109,17 @@ class TritonServer:
             "load-model": "*",
             "strict-readiness": "true",
             "exit-on-error": "true",
-            "http-address": self.addresses.host,
+            "http-address": self.addresses.plain_host,
             "http-port": self.addresses.http_port,
             "http-restricted-api": f"{ADMIN_APIS}:{key}",
             "grpc-address": self.addresses.host,
             "grpc-port": self.addresses.grpc_port,
             "grpc-restricted-protocol": f"{ADMIN_APIS}:{key}",
-            "metrics-address": self.addresses.host,
+            "metrics-address": self.addresses.plain_host,
             "metrics-port": self.addresses.metrics_port,
+            "allow-sagemaker": "false",
+            "allow-vertex-ai": "false",
+            **self._tls_options(),
         }
         settings = [f"--{name}={value}" for name, value in options.items()]
         return [str(installation.binary), "--disable-auto-complete-config", *settings]
@@ -135,6 +146,19 @@ class TritonServer:
         """Free the shared memory of a server of this folder that was killed: nobody else does."""
         for path in SHARED_MEMORY.glob(f"{self._memory_prefix}*"):
             path.unlink(missing_ok=True)
+
+    def _tls_options(self) -> dict[str, str | Path]:
+        """Return the options that encrypt the gRPC service; HTTP and metrics have none."""
+        if self.tls is None:
+            return {}
+        options: dict[str, str | Path] = {
+            "grpc-use-ssl": "true",
+            "grpc-server-cert": self.tls.certificate.absolute(),
+            "grpc-server-key": self.tls.key.absolute(),
+        }
+        if self.tls.client_ca:
+            options |= {"grpc-use-ssl-mutual": "true", "grpc-root-cert": self.tls.client_ca.absolute()}
+        return options
 
     @property
     def _memory_prefix(self) -> str:

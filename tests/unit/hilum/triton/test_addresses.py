@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from hilum.errors import UsageError
@@ -16,6 +18,15 @@ def test_come_from_the_settings() -> None:
         (2, "HILUM_GRPC_PORT"),
         (3, "HILUM_METRICS_PORT"),
     ]
+
+
+def test_what_triton_cannot_encrypt_stays_on_loopback(tmp_path: Path) -> None:
+    settings = Settings(host="0.0.0.0", triton_tls_certificate=tmp_path / "a.pem")
+    addresses = TritonAddresses.from_settings(settings)
+    assert addresses.grpc == "0.0.0.0:8001"
+    assert addresses.http_url == "http://127.0.0.1:8000"
+    assert addresses.metrics_url == "http://127.0.0.1:8002/metrics"
+    assert [port.host for port in addresses.ports] == ["127.0.0.1", "0.0.0.0", "127.0.0.1"]
 
 
 def test_one_port_for_two_services_is_refused() -> None:

@@ -1,13 +1,17 @@
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from hilum.errors import UsageError
 from hilum.settings import ADMIN_KEY_NAME, Settings
+from hilum.tls import ServerTlsFiles
 from hilum.triton.addresses import TritonAddresses
 from hilum.triton.installation import find_triton
 from hilum.triton.server import SHARED_MEMORY, TritonServer
+from tests.support.certificates import Authority
 from tests.support.ports import free_ports
 
 
@@ -47,8 +51,46 @@ def test_restricts_admin_calls_but_not_what_clients_need(server: TritonServer) -
     given = options(server)
     for option in ("--http-restricted-api", "--grpc-restricted-protocol"):
         apis, _, key = given[option].partition(":")
-        assert set(apis.split(",")) == {"model-repository", "shared-memory", "trace", "logging"}
+        assert set(apis.split(",")) == {
+            "model-repository",
+            "shared-memory",
+            "statistics",
+            "trace",
+            "logging",
+        }
         assert key == f"{ADMIN_KEY_NAME}=secret"
+
+
+def test_encrypts_nothing_unless_it_is_said(server: TritonServer) -> None:
+    assert not [name for name in options(server) if "ssl" in name or "cert" in name]
+
+
+def test_encrypts_with_what_it_is_given(server: TritonServer, tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "tls")
+    files = authority.server()
+    one_way = options(replace(server, tls=files))
+    assert one_way["--grpc-use-ssl"] == "true"
+    assert one_way["--grpc-server-cert"] == str(files.certificate)
+    assert one_way["--grpc-server-key"] == str(files.key)
+    assert "--grpc-use-ssl-mutual" not in one_way
+    mutual = options(replace(server, tls=replace(files, client_ca=authority.file)))
+    assert mutual["--grpc-use-ssl"] == mutual["--grpc-use-ssl-mutual"] == "true"
+    assert mutual["--grpc-root-cert"] == str(authority.file)
+
+
+def test_names_files_so_that_its_folder_does_not_matter(
+    server: TritonServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = options(replace(server, tls=ServerTlsFiles(certificate=Path("a.pem"), key=Path("a.key"))))
+    assert given["--grpc-server-cert"] == str(tmp_path / "a.pem")
+
+
+def test_does_not_start_with_a_key_of_another_certificate(server: TritonServer, tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "tls")
+    one, other = authority.issue("one", "localhost"), authority.issue("other", "localhost")
+    with pytest.raises(UsageError, match="belongs to another certificate"):
+        replace(server, tls=ServerTlsFiles(certificate=one.certificate, key=other.key)).prepare()
 
 
 def test_no_path_of_the_users_reaches_the_command_line(server: TritonServer, tmp_path: Path) -> None:
