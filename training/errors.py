@@ -88,6 +88,19 @@ class RolloutError(HilumError):
     """Triton refused a step of a rollout; the old release still answers."""
 
 
+class BrokenPromiseError(RolloutError):
+    """A release that is loaded does not answer its golden cases as it promised."""
+
+    def __init__(self, release: int, digest: str, problem: str) -> None:
+        super().__init__(f"Release {release} does not answer as promised. {problem}")
+        self.release = release
+        self.digest = digest
+
+
+class RefusedReleaseError(RolloutError):
+    """A release broke its promise here before, and nothing has changed since: it is not tried again."""
+
+
 class HalfDoneError(RolloutError):
     """A step of a rollout failed, and what was changed before it stays: either release may answer."""
 
@@ -108,7 +121,7 @@ class LedgerBusyError(LedgerError):
 
 
 class ConcurrentChangeError(LedgerError):
-    """Somebody recorded a decision of the same kind since the caller looked."""
+    """Somebody recorded a decision since the caller looked."""
 
     def __init__(self, kind: str, expected: int, found: int, who: str) -> None:
         super().__init__(

@@ -188,6 +188,12 @@ def test_the_gate_is_not_gone_round(bench: Bench) -> None:
     bench.site.assert_serves_only(bench.second)
     entry = bench.newest()
     assert (entry.kind, entry.who, entry.why) == ("rolled_out", "Ada", "a drill")
+    with Ledger(bench.site.ledger_url) as ledger:
+        (serving,) = who_served(ledger.entries(), None).servings
+    record = serving.record
+    assert (record["release"], record["decision"], record["forced"]) == (bench.second, None, True)
+    assert record["reason"] == "a drill"
+    assert "No gate has judged release" in record["rollout"]["facts"]["overrode"]
     assert bench.registry.aliases(SCREENING)["champion"] == bench.first
 
 
@@ -232,7 +238,12 @@ def test_a_name_that_is_taken_is_updated_not_created(bench: Bench) -> None:
             "Only releases can be deployed, filter and classifier together",
         ),
         (SCREENING, "runs:/abc/model", {}, "Only releases can be deployed"),
-        (SCREENING, f"models:/{SCREENING}@nobody", {}, "No release has the alias nobody; there are champion"),
+        (
+            SCREENING,
+            f"models:/{SCREENING}@nobody",
+            {},
+            "No release has the alias 'nobody'; there are: champion",
+        ),
         (SCREENING, f"models:/{SCREENING}/999", {}, "has no version 999"),
         (SCREENING, f"models:/{SCREENING}@champion", {"instances": 3}, "-C instances=… is not known here"),
         (SCREENING, f"models:/{SCREENING}@champion", {"force": "yes"}, "must be true or false, got yes"),

@@ -26,7 +26,8 @@ from training.promote.gate.gate import GateRequest, judge_release, record_verdic
 from training.promote.gate.page import render_page
 from training.promote.gate.parity import check_export_parity
 from training.promote.gate.policy import Policy
-from training.promote.release import DIGEST_TAG, RELEASE_FILE, create_release, fetch_release
+from training.promote.release import DIGEST_TAG, RELEASE_FILE, fetch_release
+from training.promote.release_creation import create_release
 from training.promote.verdict import VERDICT_FOLDER, Check, Verdict, fetch_verdict
 from training.registry import Registry
 
@@ -77,7 +78,7 @@ class Releases:
         stored = fetch_release(self.registry, self.first)
         release = stored.release.model_copy(update=changes)
         return self.registry.create_release(
-            {RELEASE_FILE: release.to_json(), **stored.golden_files}, {DIGEST_TAG: release.digest}
+            {**stored.files, RELEASE_FILE: release.to_json()}, {DIGEST_TAG: release.digest}
         ).number
 
 

@@ -22,16 +22,14 @@ from tests.support.rollout_site import ToyReleases
 from tests.support.s3_server import CREDENTIALS, s3_server
 from tests.support.signed_answers import FIRST, SECOND
 from tests.support.verdicts import judge
-from training.errors import ClusterError, MirrorError
+from training.errors import ClusterError
 from training.ledger.ledger import Ledger
 from training.ledger.serving import who_served
 from training.promote.targets import cluster as cluster_module
 from training.promote.targets import kserve_rollout
 from training.promote.targets.cluster import Cluster, ConflictError
 from training.promote.targets.kserve_rollout import KServeResult, roll_out
-from training.promote.targets.publication import Storage, publish
 from training.promote.targets.traffic_steps import Goal
-from training.promote.wanted import fetch_wanted
 from training.repository.lint import lint_repository
 
 STORAGE = "s3://models/releases"
@@ -142,6 +140,7 @@ def test_promotion_keeps_the_canarys_deployment_and_the_predictors_other_fields(
     assert stored
     (canary,) = stored["spec"]["canary"]
     assert canary["predictor"]["minReplicas"] == 2, "it may have to take over"
+    assert canary["predictor"]["serviceAccountName"] == "hilum-models", "it opens the bucket"
     rollouts.to(2)
     assert rollouts.api.stored
     predictor = rollouts.api.stored["spec"]["predictor"]
@@ -398,18 +397,3 @@ def test_the_command_publishes_the_releases_and_changes_the_service(
                     path.write_bytes(content)
             assert lint_repository(folder) == []
             assert (folder / SCREENING / str(release)).is_dir()
-
-
-def test_a_volume_gets_a_release_whole_and_keeps_it(toy_releases: ToyReleases, tmp_path: Path) -> None:
-    number = toy_releases.number(FIRST)
-    wanted = fetch_wanted(toy_releases.registry, {"champion": number, "challenger": None})
-    storage = Storage.parse("pvc://models/releases", tmp_path)
-    publish(toy_releases.registry, wanted, storage, instances=1)
-    place = tmp_path / f"release-{number}"
-    assert lint_repository(place) == []
-    assert [path.name for path in tmp_path.iterdir()] == [place.name]
-    before = {path: path.stat().st_mtime_ns for path in place.rglob("*")}
-    publish(toy_releases.registry, wanted, storage, instances=1)
-    assert {path: path.stat().st_mtime_ns for path in place.rglob("*")} == before
-    with pytest.raises(MirrorError, match="holds another model repository"):
-        publish(toy_releases.registry, wanted, storage, instances=2)

@@ -61,7 +61,9 @@ def write(url: str, who: str, barrier: Any, outcomes: Any) -> None:
     with Ledger(url) as ledger:
         barrier.wait(60)
         try:
-            outcomes.put(ledger.append("alias_moved", who=who, facts={"release": 1}, expect=0).who)
+            outcomes.put(
+                ledger.append("alias_moved", who=who, facts={"release": 1}, expect={"alias_moved": 0}).who
+            )
         except ConcurrentChangeError:
             outcomes.put(None)
         for index in range(ENTRIES_EACH):

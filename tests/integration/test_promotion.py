@@ -19,7 +19,7 @@ from hilum.errors import HilumError, UsageError
 from hilum.files import sha256_file
 from hilum.settings import settings
 from tests.support.ledgers import sqlite_url
-from tests.support.registries import without_aliases
+from tests.support.registries import KilledError, without_aliases
 from tests.support.rollout_site import ToyReleases
 from tests.support.signed_answers import FIRST, SECOND, THIRD
 from tests.support.verdicts import judge, toy_verdict
@@ -33,7 +33,13 @@ from training.promote.aliases import DECISION_TAG
 from training.promote.evidence import approve_release
 from training.promote.promotion import promote_release, remove_challenger, roll_back
 from training.promote.release import DIGEST_TAG
-from training.promote.verdict import VERDICT_FILE, VERDICT_FOLDER, VERDICT_SHA256_TAG, store_verdict
+from training.promote.verdict import (
+    VERDICT_FILE,
+    VERDICT_FOLDER,
+    VERDICT_SHA256_TAG,
+    store_verdict,
+    tag_verdict,
+)
 from training.registry import Registry
 
 
@@ -98,6 +104,24 @@ def test_a_release_that_passed_becomes_champion(
     assert len(entries(ledger, "alias_moved")) == 2
 
 
+def test_a_verdict_whose_tags_were_never_written_is_in_the_ledger_and_does_not_count(
+    registry: Registry, ledger: Ledger, toy_releases: ToyReleases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KilledError
+
+    number = toy_releases.forge(toy_releases.number(FIRST), embedding_size=12)
+    monkeypatch.setattr(Registry, "set_version_tags", killed)
+    with pytest.raises(KilledError):
+        judge(registry, ledger, number)
+    monkeypatch.undo()
+    assert [entry.kind for entry in ledger.entries()] == ["judged"]
+    with pytest.raises(PromotionError, match=f"hilum release gate {number}"):
+        promote_release(registry, ledger, number, who="Ada")
+    judge(registry, ledger, number)
+    assert promote_release(registry, ledger, number, who="Ada").changed
+
+
 def test_a_verdict_that_does_not_count_stops_a_promotion(
     registry: Registry, ledger: Ledger, releases: Sequence[int], toy_releases: ToyReleases, tmp_path: Path
 ) -> None:
@@ -124,7 +148,9 @@ def test_a_verdict_that_does_not_count_stops_a_promotion(
     judge(registry, ledger, number, against=champion, digest="cd" * 32)
     assert f"about another content than the release has. Judge it: {gate}" in refusal()
     digest = registry.version(SCREENING, number).tag(DIGEST_TAG)
-    run_id = store_verdict(registry, toy_verdict(number, digest, against=champion), "<p></p>")
+    verdict = toy_verdict(number, digest, against=champion)
+    run_id = store_verdict(verdict, "<p></p>")
+    tag_verdict(registry, verdict, run_id)
     assert f"The ledger at {ledger.where} has no record of the verdict" in refusal()
     forged = tmp_path / VERDICT_FILE
     forged.write_bytes(toy_verdict(number, digest, against=champion, approvals=0, policy="none").to_json())
@@ -220,7 +246,8 @@ def test_what_no_gate_passed_cannot_be_approved(
     with pytest.raises(PromotionError, match=r"There is nothing to approve. The gate failed"):
         approve_release(registry, ledger, number, who="Ada")
     digest = registry.version(SCREENING, number).tag(DIGEST_TAG)
-    store_verdict(registry, toy_verdict(number, digest), "")
+    verdict = toy_verdict(number, digest)
+    tag_verdict(registry, verdict, store_verdict(verdict, ""))
     with pytest.raises(PromotionError, match=r"There is nothing to approve. The ledger at .* has no record"):
         approve_release(registry, ledger, number, who="Ada")
     assert entries(ledger, "approved") == []

@@ -137,7 +137,7 @@ def test_the_commands_say_what_is_to_do_what_answers_and_what_was_done(
     )
     assert applied.returncode == 0, applied.stderr
     record = json.loads(applied.stdout)
-    assert list(record.pop("seconds")) == ["look", "fetch", "stage", "load", "swap", "verify", "drop"]
+    assert list(record.pop("seconds")) == ["look", "fetch", "stage", "load", "ask", "swap", "verify", "drop"]
     assert record == {
         "release": second,
         "previous": first,

@@ -9,7 +9,6 @@ from tests.support.rollout_site import RolloutSite
 from tests.support.servers import scrape_settled
 from tests.support.signed_answers import FIRST, SECOND, THIRD
 from training.errors import RolloutError
-from training.promote.release import fetch_release
 from training.promote.rollout import RolloutResult
 
 
@@ -66,10 +65,7 @@ def test_copies_for_the_challenger_count_in_series_of_their_own(serving_site: Ro
 
 
 def test_a_challenger_that_breaks_its_promise_leaves_everything_as_it_was(serving_site: RolloutSite) -> None:
-    first, second = (serving_site.releases.number(kind) for kind in (FIRST, SECOND))
-    cases = fetch_release(serving_site.releases.registry, second).release.golden_cases
-    promised = cases[0].model_copy(update={"probabilities": (0.1, 0.2, 0.7)})
-    forged = serving_site.releases.forge(second, golden_cases=(promised, *cases[1:]))
+    first, forged = serving_site.releases.number(FIRST), serving_site.releases.promise_breaker()
     with pytest.raises(RolloutError, match=rf"(?s)Release {forged} does not answer as promised.*as before"):
         serving_site.apply(first, challenger=forged)
     serving_site.assert_serves_only(first)

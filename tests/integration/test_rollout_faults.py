@@ -11,6 +11,7 @@ from tests.support.rollout_site import RolloutSite
 from tests.support.signed_answers import FIRST, SECOND
 from tests.support.troubled_rollout import Errand, run, start
 from training.errors import RolloutError
+from training.export.passport import passport_path
 from training.promote.triton_control import TritonControl
 from training.repository.lint import lint_repository
 
@@ -120,6 +121,20 @@ def test_a_damaged_network_is_named_and_replaced(serving_site: RolloutSite, dama
         serving_site.apply(first)
     assert {answer.release for answer in answers} == {first}
     assert path.read_bytes() == content
+    serving_site.assert_serves_only(first)
+
+
+def test_a_damaged_passport_is_named_and_replaced(serving_site: RolloutSite) -> None:
+    first = serving_site.releases.number(FIRST)
+    (path,) = (serving_site.live / CLASSIFIER).glob("*/model.onnx")
+    passport_path(path).write_bytes(b"{}")
+    (problem,) = serving_site.verify(first).problems
+    assert f"The passport of {CLASSIFIER}/{path.parent.name}/model.onnx cannot be read" in problem
+    assert not serving_site.plan(first).is_empty
+    with serving_site.hammered() as answers:
+        serving_site.apply(first)
+    assert {answer.release for answer in answers} == {first}
+    assert not passport_path(path).exists()  # none was registered
     serving_site.assert_serves_only(first)
 
 

@@ -9,9 +9,18 @@ from hilum.errors import ServiceUnreachableError
 from tests.support.rollout_site import RolloutSite, tree
 from tests.support.signed_answers import FIRST, SECOND
 from tests.support.toy_models import toy_classifier
-from training.errors import IntegrityError, RepositoryError, RolloutError, UnknownVersionError
+from training.errors import (
+    BrokenPromiseError,
+    IntegrityError,
+    RefusedReleaseError,
+    RepositoryError,
+    RolloutError,
+    UnknownVersionError,
+)
+from training.promote import rollout
 from training.promote.release import fetch_release
 from training.promote.rollout import apply
+from training.promote.rollout_record import BROKE_PROMISE
 
 
 def unknown_operator() -> onnx.ModelProto:
@@ -21,6 +30,11 @@ def unknown_operator() -> onnx.ModelProto:
     network.graph.node.append(helper.make_node("Unknown", ["inner"], ["embedding"], domain="nowhere"))
     network.opset_import.append(helper.make_opsetid("nowhere", 1))
     return network
+
+
+def broken_promise(old: int) -> str:
+    """Return the pattern of what its rollout says."""
+    return rf"(?s)golden/0\.png.* promised was .* Release {old} answers as before"
 
 
 def test_a_network_that_triton_cannot_load_leaves_the_old_release(serving_site: RolloutSite) -> None:
@@ -41,17 +55,47 @@ def test_a_network_that_triton_cannot_load_leaves_the_old_release(serving_site: 
     serving_site.assert_serves_only(second)
 
 
-def test_a_release_that_breaks_its_promise_leaves_the_old_one(serving_site: RolloutSite) -> None:
-    releases = serving_site.releases
-    first, second = releases.number(FIRST), releases.number(SECOND)
-    cases = fetch_release(releases.registry, second).release.golden_cases
-    promised = cases[0].model_copy(update={"probabilities": (0.1, 0.2, 0.7)})
-    number = releases.forge(second, golden_cases=(promised, *cases[1:]))
-    with pytest.raises(
-        RolloutError, match=rf"(?s)golden/0\.png.* promised was .* Release {first} answers as before"
-    ):
+def test_a_release_that_breaks_its_promise_answers_nobody(serving_site: RolloutSite) -> None:
+    first, number = serving_site.releases.number(FIRST), serving_site.releases.promise_breaker()
+    with serving_site.hammered() as answers, pytest.raises(RolloutError, match=broken_promise(first)):
         serving_site.apply(number)
+    assert {answer.release for answer in answers} == {first}
     serving_site.assert_serves_only(first)
+    with serving_site.open() as site:
+        failure = list(site.ledger.entries())[-1]
+        with pytest.raises(
+            RefusedReleaseError, match=rf"Release {number} is not tried again: .* promised was"
+        ):
+            apply(site, {"champion": number, "challenger": None}, again=False)
+        assert site.ledger.head().number == failure.number
+    digest = fetch_release(serving_site.releases.registry, number).release.digest
+    assert failure.facts[BROKE_PROMISE] == {"release": number, "digest": digest}
+
+
+def test_a_front_door_that_breaks_the_promise_of_its_networks_goes_back(
+    serving_site: RolloutSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the networks are right, and the ensemble joins them wrongly."""
+    first, number = serving_site.releases.number(FIRST), serving_site.releases.promise_breaker()
+    monkeypatch.setattr(rollout, "check_loaded", lambda _triton, _stored: None)
+    with serving_site.hammered() as answers, pytest.raises(RolloutError, match=broken_promise(first)):
+        serving_site.apply(number)
+    assert number in {answer.release for answer in answers} <= {first, number}
+    serving_site.assert_serves_only(first)
+
+
+def test_what_answers_already_is_asked_again_and_its_broken_promise_recorded(
+    rollout_site: RolloutSite,
+) -> None:
+    """As where a release was written while no server ran, and then loaded by a server that starts."""
+    number = rollout_site.releases.promise_breaker()
+    assert rollout_site.apply(number).outcome == "written"
+    with rollout_site.triton():
+        with pytest.raises(BrokenPromiseError, match=r"golden/0\.png"):
+            rollout_site.apply(number)
+        kinds = [kind for kind, *_ in rollout_site.entries()]
+        assert kinds == ["rollout_began", "rolled_out", "rollout_began", "rollout_failed"]
+        assert rollout_site.ask().release == number
 
 
 def test_what_does_not_fit_or_was_tampered_with_is_refused_before_anything_is_touched(

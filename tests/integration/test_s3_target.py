@@ -69,7 +69,7 @@ def test_everything_arrives_before_what_names_it(s3: S3Server, live: Path) -> No
     assert written[-1] == f"live/{SCREENING}/config.pbtxt", "the front door last"
     mirror.prune(live)
     assert s3.objects() == keys(live)
-    assert mirror.differences(live, read=True) == []
+    assert mirror.differences(live, believe="nothing") == []
 
 
 def test_a_second_push_writes_nothing(s3: S3Server, live: Path) -> None:
@@ -143,7 +143,7 @@ def test_what_arrives_spoilt_is_removed_and_nothing_that_names_it_is_written(
     assert not any(key.endswith("config.pbtxt") for key in s3.objects())
     s3.spoilt_key = None
     mirror.push(live)
-    assert mirror.differences(live, read=True) == []
+    assert mirror.differences(live, believe="nothing") == []
 
 
 def test_differences_reads_content_not_metadata(s3: S3Server, live: Path) -> None:
@@ -158,14 +158,14 @@ def test_differences_reads_content_not_metadata(s3: S3Server, live: Path) -> Non
     client.put_object(Bucket=BUCKET, Key=labels, Body=b"other\n")
     client.delete_object(Bucket=BUCKET, Key="live/xray_decode/1/model.py")
     client.put_object(Bucket=BUCKET, Key="live/xray_filter/9/model.onnx", Body=b"stray")
-    found = " ".join(mirror.differences(live, read=True))
+    found = " ".join(mirror.differences(live, believe="nothing"))
     assert f"{CLASSIFIER}/1/model.onnx is corrupt" in found
     assert f"{CLASSIFIER}/labels.txt has SHA-256" in found
     assert "xray_decode/1/model.py is missing" in found
     assert "xray_filter/9/model.onnx is not part of what is served" in found
     mirror.push(live)
     mirror.prune(live)
-    assert mirror.differences(live, read=True) == []
+    assert mirror.differences(live, believe="nothing") == []
 
 
 def test_a_published_release_is_completed_but_never_replaced(

@@ -281,6 +281,40 @@ class TestFaults:
         assert loaded() == before + 3
         assert operator.count("rollout_failed") == 0
 
+    def test_it_tells_since_when_the_champion_is_what_it_is(
+        self, operator: Operator, woken: Watcher, poller: Watcher
+    ) -> None:
+        champion = operator.move()
+        moved = operator.ledger.newest("alias_moved")
+        assert moved is not None
+        wait_served(champion, woken, poller)
+        for watcher in (woken, poller):
+            series = watcher.series()
+            assert series['hilum_release_promoted_timestamp_seconds{role="champion"}'] == moved.at.timestamp()
+            assert not [name for name in series if "certificate" in name]
+
+    def test_a_release_that_breaks_its_promise_is_tried_once(
+        self, operator: Operator, woken: Watcher, poller: Watcher
+    ) -> None:
+        champion, breaker = operator.champion, operator.site.releases.promise_breaker()
+        promote_release(operator.registry, operator.ledger, breaker, who="tests", reason="a toy", force=True)
+        wait_until(lambda: all(each.series()["hilum_rollout_refused"] == 1 for each in (woken, poller)))
+        assert operator.count("rollout_failed") == 1
+        for watcher in (woken, poller):
+            status, body = watcher.fetch("/readyz")
+            assert status == 503
+            assert f"Release {breaker} is not tried again" in body
+            series = watcher.series()
+            assert f'hilum_release_info{{release="{champion}",role="champion"}}' in series
+            assert series["hilum_registry_drift"] == 1
+        assert "is not tried again" in operator.once().stderr
+        assert operator.count("rollout_failed") == 1
+        assert operator.site.ask().release == champion
+        roll_back(operator.registry, operator.ledger, who="tests")
+        wait_until(lambda: woken.is_ready() and poller.is_ready())
+        assert {woken.series()["hilum_rollout_refused"], poller.series()["hilum_rollout_refused"]} == {0}
+        operator.assert_serves(champion)
+
     def test_triton_killed_and_restarted(
         self, operator: Operator, triton: TritonProcess, woken: Watcher, poller: Watcher
     ) -> None:

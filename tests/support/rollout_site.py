@@ -13,12 +13,13 @@ from hilum.contract import CHALLENGER_SCREENING, CLASSIFIER, DECODE, FILTER, MOD
 from hilum.triton.process import TritonProcess, running
 from hilum.triton.server import TritonServer
 from tests.support.servers import ADMIN_KEY
-from tests.support.signed_answers import FIRST, Answer, Kind, ask, check_signature, hammered
+from tests.support.signed_answers import FIRST, SECOND, Answer, Kind, ask, check_signature, hammered
 from tests.support.toy_data import write_toy_data
 from tests.support.toy_registry import register_toy_classifier, register_toy_filter
 from training.ledger.ledger import Ledger
 from training.promote.promotion import Role
-from training.promote.release import DIGEST_TAG, RELEASE_FILE, create_release, fetch_release
+from training.promote.release import DIGEST_TAG, RELEASE_FILE, fetch_release
+from training.promote.release_creation import create_release
 from training.promote.rollout import Plan, RolloutResult, Site, Verification, apply, plan, verify
 from training.promote.site import Mirror
 from training.promote.triton_control import TritonControl
@@ -60,10 +61,17 @@ class ToyReleases:
         stored = fetch_release(self.registry, number)
         release = stored.release.model_copy(update=changes)
         forged = self.registry.create_release(
-            {RELEASE_FILE: release.to_json(), **stored.golden_files}, {DIGEST_TAG: release.digest}
+            {**stored.files, RELEASE_FILE: release.to_json()}, {DIGEST_TAG: release.digest}
         )
         self.kinds[forged.number] = self.kinds[number]
         return forged.number
+
+    def promise_breaker(self) -> int:
+        """Return a new release whose networks answer otherwise than its first golden case says."""
+        second = self.number(SECOND)
+        cases = fetch_release(self.registry, second).release.golden_cases
+        promised = cases[0].model_copy(update={"probabilities": (0.1, 0.2, 0.7)})
+        return self.forge(second, golden_cases=(promised, *cases[1:]))
 
     def _filter(self, threshold: float) -> RegisteredVersion:
         if threshold not in self._filters:

@@ -93,6 +93,7 @@ def _run(errand: Errand) -> None:
         (swap, "remove_models"),
         (TritonControl, "load"),
         (TritonControl, "unload"),
+        (rollout, "check_loaded"),
         (rollout, "check_answers"),
         (swap, "drop_unlisted_versions"),
     ):

@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--policy",
-    default="default",
-    show_default=True,
-    help="What the release must reach: `default`, `demo`, or a YAML file (docs/gate.md).",
+    help="What the release must reach: `default`, `demo`, or a YAML file (docs/gate.md). Default: what "
+    "HILUM_GATE_POLICY says, else `default`.",
 )
 @click.option(
     "--hostile",
@@ -44,7 +43,7 @@ def gate(
     number: int | None,
     folder: Path,
     against: str,
-    policy: str,
+    policy: str | None,
     hostile: Path | None,
     out: Path | None,
     as_json: bool,  # noqa: FBT001  click passes flags by name
@@ -76,7 +75,7 @@ def gate(
     from training.registry import Registry
 
     here = settings()
-    rules = load_policy(policy)
+    rules = load_policy(policy or here.gate_policy or "default")
     registry = Registry(here.mlflow_address)
     release = registry.version(SCREENING, number).number
     request = GateRequest(

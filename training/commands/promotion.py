@@ -52,7 +52,6 @@ def promote(number: int | None, role: Any, reason: str, *, force: bool, as_json:
     from dataclasses import asdict
 
     from training.ledger.ledger import Ledger
-    from training.promote.aliases import check_same_ledger, look
     from training.promote.promotion import promote_release, remove_challenger
     from training.registry import Registry
 
@@ -61,7 +60,6 @@ def promote(number: int | None, role: Any, reason: str, *, force: bool, as_json:
     here = settings()
     registry = Registry(here.mlflow_address)
     with Ledger(here.ledger_address) as ledger:
-        check_same_ledger(look(registry, ledger), ledger)
         if number == 0:
             promotion = remove_challenger(registry, ledger, who=here.actor_name, reason=reason)
         else:
@@ -99,14 +97,12 @@ def rollback(number: int | None, reason: str, *, as_json: bool) -> None:
     from dataclasses import asdict
 
     from training.ledger.ledger import Ledger
-    from training.promote.aliases import check_same_ledger, look
     from training.promote.promotion import roll_back
     from training.registry import Registry
 
     here = settings()
     registry = Registry(here.mlflow_address)
     with Ledger(here.ledger_address) as ledger:
-        check_same_ledger(look(registry, ledger), ledger)
         promotion = roll_back(registry, ledger, to=number, who=here.actor_name, reason=reason)
     if as_json:
         emit_json(asdict(promotion))

@@ -34,7 +34,10 @@ def release() -> None:
 def create(
     filter_version: int | None, classifier_version: int | None, folder: Path, *, as_json: bool
 ) -> None:
-    """Pin two networks, the operating point and golden cases from the data set's test split.
+    """Pin two networks, the operating point, and golden cases from the data set's test split.
+
+    With them a reference sample: how both networks score up to 500 valid radiographs of the validation
+    split, which the monitor compares with what it serves.
 
     The same networks on the same data make the same release, which is stored once.
 
@@ -44,7 +47,7 @@ def create(
       hilum release create --filter 3 --classifier 7 --data DIR --json
     """
     from training.ledger.ledger import Ledger
-    from training.promote.release import create_release
+    from training.promote.release_creation import create_release
 
     with Ledger(settings().ledger_address) as ledger:
         number, made, is_new = create_release(
@@ -64,6 +67,7 @@ def create(
                 "filter": made.filter.version,
                 "classifier": made.classifier.version,
                 "golden_cases": len(made.golden_cases),
+                "reference_sha256": made.reference_sha256,
             }
         )
         return

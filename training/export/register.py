@@ -24,6 +24,7 @@ from training.evaluate.decisions import (
 from training.export.onnx_export import OPSET, ExportedModel, export_onnx
 from training.export.onnx_passport import describe_onnx, value_parity
 from training.export.parity import check_parity
+from training.export.registration import record_registration
 from training.export.served import ServedClassifier, ServedFilter
 from training.ledger.ledger import Ledger
 from training.registry import (
@@ -32,7 +33,6 @@ from training.registry import (
     OPSET_TAG,
     PARITY_TAG,
     RUN_ID_TAG,
-    SHA256_TAG,
     RegisteredVersion,
     Registry,
 )
@@ -109,17 +109,6 @@ def export_and_register(
         )
     record_registration(ledger, version, who=who)
     return Registration(version, parity)
-
-
-def record_registration(ledger: Ledger, version: RegisteredVersion, *, who: str) -> None:
-    """Append to the ledger that a network was registered."""
-    facts = {
-        "model": version.name,
-        "version": version.number,
-        "sha256": version.tag(SHA256_TAG),
-        "run_id": version.run_id,
-    }
-    ledger.append("registered", who=who, facts=facts)
 
 
 def _check_labels(run_id: str, model: str, labels: tuple[str, ...]) -> None:

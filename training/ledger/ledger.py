@@ -64,7 +64,13 @@ class Ledger:
         self._database.close()
 
     def append(
-        self, kind: Kind, *, who: str, facts: Mapping[str, Any], why: str = "", expect: int | None = None
+        self,
+        kind: Kind,
+        *,
+        who: str,
+        facts: Mapping[str, Any],
+        why: str = "",
+        expect: Mapping[Kind, int] | None = None,
     ) -> Entry:
         """Record that something happened, and return its entry once it is on disk.
 
@@ -73,10 +79,10 @@ class Ledger:
             who: who did it.
             facts: what it is about; JSON values.
             why: the reason that was given.
-            expect: number of the newest entry of this kind that the caller decided upon (0: none).
+            expect: number of the newest entry of each kind that the caller decided upon (0: none).
 
         Raises:
-            ConcurrentChangeError: another entry of this kind came since; nothing was recorded.
+            ConcurrentChangeError: another entry of such a kind came since; nothing was recorded.
             LedgerBusyError: others wrote for too long; nothing was recorded.
             ServiceUnreachableError: PostgreSQL does not answer.
             UsageError: nobody is named.
@@ -89,8 +95,8 @@ class Ledger:
         with self._database.writing() as connection:
             # Writers queue here in PostgreSQL; in SQLite the transaction itself has one writer only.
             head = _read_head(connection, lock=True)
-            if expect is not None:
-                _check_newest(connection, kind, expect)
+            for watched, number in (expect or {}).items():
+                _check_newest(connection, watched, number)
             entry = make_entry(
                 number=head.number + 1,
                 at=datetime.now(UTC),

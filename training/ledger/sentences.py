@@ -31,7 +31,7 @@ def describe_serving(serving: Serving) -> str:
     if decision is None:
         lines.append(
             f"  No decision of an alias stands behind it: by the ledger, {serving.role} was another release "
-            "or none."
+            f"or none.{_forced(rollout)}"
         )
     else:
         forced = ", forced past the gate" if serving.was_forced else ""
@@ -45,6 +45,12 @@ def describe_serving(serving: Serving) -> str:
     if serving.approvals:
         lines.append(f"  Approved by {', '.join(entry.who for entry in serving.approvals)}.")
     return "\n".join(printable(line) for line in lines)
+
+
+def _forced(rollout: Entry) -> str:
+    """Say that a rollout went past the gate, and what the gate had against it."""
+    overrode = rollout.facts.get("overrode")
+    return f" It was deployed past the gate: {overrode}" if overrode else ""
 
 
 def describe_time(at: datetime) -> str:

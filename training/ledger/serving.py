@@ -48,8 +48,18 @@ class Serving:
 
     @property
     def was_forced(self) -> bool:
-        """Whether it was promoted past the gate."""
-        return self.decision is not None and bool(self.decision.facts.get("forced"))
+        """Whether it was promoted, or deployed without a decision, past the gate."""
+        return bool(self._cause.facts.get("forced"))
+
+    @property
+    def reason(self) -> str:
+        """The reason that was given for it; empty where none was."""
+        return self._cause.why
+
+    @property
+    def _cause(self) -> Entry:
+        """The decision; the rollout itself where no decision stands behind it."""
+        return self.decision or self.rollout
 
     @property
     def record(self) -> Mapping[str, Any]:
@@ -67,6 +77,7 @@ class Serving:
             "verdict": self.verdict.record if self.verdict else None,
             "approvals": [entry.record for entry in self.approvals],
             "forced": self.was_forced,
+            "reason": self.reason,
         }
 
 

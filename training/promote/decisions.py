@@ -4,8 +4,8 @@ The ledger decides, the registry follows. One entry, `alias_moved` or `adopted`,
 a new champion makes the old one `previous` and is challenger no longer. So a promotion is either decided as
 a whole or not at all, although MLflow moves one alias at a time.
 
-Each decision names the one that it was based on. If two were based on the same one, the first in the
-ledger takes effect and the other never does.
+Each decision names the one that it was based on, and is refused where another came since. Of two that a
+ledger holds on the same basis, as older versions of Hilum could leave them, the first takes effect.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from training.errors import ConcurrentChangeError
 from training.ledger.entry import Entry, Kind
 from training.ledger.ledger import Ledger
 from training.registry import CHALLENGER, CHAMPION, PREVIOUS
@@ -28,19 +27,25 @@ champion is never without a role, so that nothing unloads it in between.
 """
 
 
+DECISIONS: tuple[Kind, ...] = ("alias_moved", "adopted")
+"""Kinds of entries that decide."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decided:
     """What the decisions in a ledger amount to."""
 
     aliases: Mapping[str, int] = field(default_factory=dict)
     """Release by alias."""
+    since: Mapping[str, datetime] = field(default_factory=dict)
+    """When each alias got the release that it names."""
     champions: frozenset[int] = frozenset()
     """Every release that was champion at some time."""
     digests: Mapping[int, str] = field(default_factory=dict)
     """Digest of each decision that took effect, by its number in the ledger."""
     began: datetime | None = None
     """When the ledger's first entry was made; None while it is empty."""
-    newest: Mapping[str, int] = field(default_factory=dict)
+    newest: Mapping[Kind, int] = field(default_factory=dict)
     """Number of the newest entry of each kind of decision, whether it took effect or not."""
     basis: int = 0
     """Number of the newest decision that took effect; 0 where nothing was decided yet."""
@@ -54,7 +59,7 @@ def read_decisions(ledger: Ledger) -> Decided:
     for entry in ledger.entries():
         if decided.began is None:
             decided = replace(decided, began=entry.at)
-        if entry.kind in ("alias_moved", "adopted"):
+        if entry.kind in DECISIONS:
             decided = replace(decided, newest={**decided.newest, entry.kind: entry.number})
             if entry.facts.get("basis", decided.basis) == decided.basis:
                 decided = _after(decided, entry)
@@ -87,14 +92,11 @@ def decide(
         evidence: what else the entry says, by name.
 
     Raises:
-        ConcurrentChangeError: another decision came first; this one has no effect.
+        ConcurrentChangeError: another decision came first; nothing was recorded.
     """
     facts = {"alias": alias, "release": release, "before": before, "basis": seen.basis, **evidence}
-    entry = ledger.append(kind, who=who, why=why, facts=facts, expect=seen.newest.get(kind, 0))
-    now = read_decisions(ledger)
-    if entry.number not in now.digests:  # a decision of the other kind slipped in before it
-        raise ConcurrentChangeError(kind, seen.basis, now.basis, now.who)
-    return entry
+    expect = {each: seen.newest.get(each, 0) for each in DECISIONS}
+    return ledger.append(kind, who=who, why=why, facts=facts, expect=expect)
 
 
 def _after(decided: Decided, entry: Entry) -> Decided:
@@ -110,9 +112,14 @@ def _after(decided: Decided, entry: Entry) -> Decided:
     for role in (PREVIOUS, CHALLENGER):
         if aliases.get(role) == aliases.get(CHAMPION):
             aliases[role] = None
+    named = {name: number for name, number in aliases.items() if number is not None}
     return replace(
         decided,
-        aliases={name: number for name, number in aliases.items() if number is not None},
+        aliases=named,
+        since={
+            name: decided.since[name] if decided.aliases.get(name) == number else entry.at
+            for name, number in named.items()
+        },
         champions=frozenset(champions - {None}),
         digests={**decided.digests, entry.number: entry.digest},
         basis=entry.number,

@@ -104,6 +104,7 @@ def _changes(first: Release, second: Release) -> Iterator[Change]:
         ("decoder", first.decoder_digest, second.decoder_digest),
         ("activation map", list(first.map_size), list(second.map_size)),
         ("embedding length", first.embedding_size, second.embedding_size),
+        ("reference sample", first.reference_sha256, second.reference_sha256),
     ]
     for what, before, after in pairs:
         if before != after:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from PIL import Image
 
 from hilum.contract import LABELS, RADIOGRAPH_SIZE_PX
@@ -17,7 +16,8 @@ from hilum.operating_point import OperatingPoint
 from hilum.radiograph import RadiographError, decode_radiograph
 from training.config import Section
 from training.data.metadata import load_metadata
-from training.errors import DataSetError, IntegrityError, RepositoryError
+from training.errors import DataSetError, IntegrityError
+from training.promote.network_pair import NetworkPair
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,17 +107,13 @@ def answer(
 ) -> tuple[list[GoldenCase], dict[str, bytes]]:
     """Return the golden cases with what the two networks answer, and their PNG files by name.
 
-    One image at a time on one thread, so that the same networks always promise the same numbers.
-
     Raises:
         RepositoryError: ONNX Runtime cannot load a network.
     """
-    screen_filter, classifier = _session(filter_onnx), _session(classifier_onnx)
+    pair = NetworkPair(filter_onnx=filter_onnx, classifier_onnx=classifier_onnx)
     cases, files = [], {}
     for index, radiograph in enumerate(radiographs):
-        image = {"radiograph": radiograph[np.newaxis]}
-        valid_probability, accepted = screen_filter.run(["valid_probability", "accepted"], image)
-        (probabilities,) = classifier.run(["probabilities"], {**image, "accepted": accepted})
+        found = pair.ask(radiograph)
         png = _encode(radiograph)
         name = f"golden/{index}.png"
         files[name] = png
@@ -125,10 +121,10 @@ def answer(
             GoldenCase(
                 file=name,
                 sha256=sha256_bytes(png),
-                valid_probability=round(float(valid_probability[0, 0]), _DECIMALS),
-                accepted=bool(accepted[0, 0]),
+                valid_probability=round(found.valid_probability, _DECIMALS),
+                accepted=found.accepted,
                 probabilities=(
-                    tuple(round(float(p), _DECIMALS) for p in probabilities[0]) if accepted[0, 0] else None
+                    tuple(round(float(p), _DECIMALS) for p in found.probabilities) if found.accepted else None
                 ),
             )
         )
@@ -177,14 +173,3 @@ def _encode(radiograph: npt.NDArray[np.uint8]) -> bytes:
             "A canonical radiograph stored as PNG does not decode to itself: report this defect."
         )
     return png
-
-
-def _session(path: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's errors share no narrower base
-        raise RepositoryError(
-            f"ONNX Runtime cannot load {path.name}: {error} Export the network again with `hilum export`."
-        ) from error

@@ -7,7 +7,7 @@ from hilum.settings import Settings
 from training.ledger.ledger import Ledger
 from training.promote.site import Site
 from training.promote.targets.mirror import mirror_of
-from training.promote.triton_control import TritonControl
+from training.promote.triton_fleet import opened_triton
 from training.registry import Registry
 
 
@@ -21,7 +21,7 @@ def open_site(settings: Settings) -> Iterator[Site]:
     """
     with (
         Ledger(settings.ledger_address) as ledger,
-        TritonControl(settings.triton_address, settings.read_admin_key()) as triton,
+        opened_triton(settings) as triton,
     ):
         yield Site(
             registry=Registry(settings.mlflow_address),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from hilum.contract import CLASSIFIER, FILTER
 from training.promote.aliases import look
 from training.promote.serving import Difference, find_differences, find_serving
-from training.promote.site import Site
+from training.promote.site import Belief, Site
 from training.promote.wanted import ROLES, Wanted, fetch_wanted, find_role
 from training.repository.served_release import Lineup, ServedRelease
 
@@ -115,27 +115,27 @@ def plan(site: Site, releases: "Mapping[Role, int | None] | None" = None) -> Pla
             _role_change(role, find_role(serving, role), find_role(wanted.lineup, role)) for role in ROLES
         ),
         networks=(*_loaded(serving, wanted), *_dropped(serving, wanted)),
-        differences=tuple(differences_of(site, wanted, read_mirror=True)),
+        differences=tuple(differences_of(site, wanted, believe="etags")),
         unrecorded=tuple(drift.sentence for drift in look(site.registry, site.ledger).drifts),
         triton=site.triton.address,
         is_triton_live=triton is not None,
     )
 
 
-def differences_of(site: Site, wanted: Wanted, *, read_mirror: bool) -> list[Difference]:
+def differences_of(site: Site, wanted: Wanted, *, believe: Belief) -> list[Difference]:
     """Return all that a rollout would have to change at a site.
 
     Args:
         site: where.
         wanted: what is to serve.
-        read_mirror: whether to read the mirror whole, or to believe the digests that were noted with it.
+        believe: what is believed of the mirror.
     """
     triton = site.triton if site.triton.is_live() else None
     found = find_differences(site.repository, triton, wanted, instances=site.instances)
     if site.mirror:
         found += [
             Difference(where="mirror", model="", sentence=sentence)
-            for sentence in site.mirror.differences(site.repository, read=read_mirror)
+            for sentence in site.mirror.differences(site.repository, believe=believe)
         ]
     return found
 

@@ -155,9 +155,9 @@ def _settled(registry: Registry, ledger: Ledger) -> Standing:
         LedgerError: the registry's aliases follow another ledger.
     """
     standing = look(registry, ledger)
+    check_same_ledger(standing, ledger)
     if standing.decided.basis == 0:  # the ledger begins: its first decision goes by what the registry says
         return standing
-    check_same_ledger(standing, ledger)
     if standing.is_unfinished:
         settle(registry, ledger)
         standing = look(registry, ledger)

@@ -1,41 +1,28 @@
 """A release: one filter and one classifier, pinned by digest, with what they promise to answer.
 
-It is stored as `release.json` and the golden cases' images, in a run of its own, and is a version
-of the registered model `xray_screening`. Its digest covers all of it: the same networks on the same
-data make the same release.
+It is stored as `release.json`, the golden cases' images and `reference.json`, in a run of its own, and is a
+version of the registered model `xray_screening`. Its digest covers all of it: the same networks on the
+same data make the same release.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Literal
 
 from pydantic import ValidationError
 
-from hilum.contract import CLASSIFIER, FILTER, LABELS, SCREENING
-from hilum.errors import UsageError
+from hilum.contract import SCREENING
 from hilum.files import sha256_bytes
 from hilum.operating_point import OperatingPoint
-from hilum.radiograph import DECODER_DIGEST
+from hilum.reference import REFERENCE_FILE
 from training.config import Section
 from training.errors import IntegrityError
-from training.evaluate.decisions import OPERATING_POINT_TAG, THRESHOLD_TAG, temperature_of
-from training.ledger.ledger import Ledger
-from training.promote.golden import GoldenCase, answer, read_files, select_radiographs
+from training.promote.golden import GoldenCase, read_files
 from training.promote.verdict import VERDICT_TAG
-from training.registry import (
-    EMBEDDING_SIZE_TAG,
-    MAP_SIZE_TAG,
-    PARITY_TAG,
-    RUN_ID_TAG,
-    SHA256_TAG,
-    RegisteredVersion,
-    Registry,
-)
+from training.registry import RegisteredVersion, Registry
 from training.repository.served_release import ServedRelease
-from training.tracking import DATA_DIGEST_TAG, DECODER_DIGEST_TAG, GIT_REVISION_TAG, RECIPE_TAG
 
 RELEASE_FILE = "release.json"
 
@@ -66,8 +53,8 @@ class PinnedNetwork(Section):
 class Release(Section):
     """What `release.json` holds."""
 
-    format: Literal[1, 2] = 2
-    """Raised when a field is added or changes its meaning; 2 added the temperatures."""
+    format: Literal[1, 2, 3] = 3
+    """Raised when a field is added or changes meaning; 2 added the temperatures, 3 the reference sample."""
     filter: PinnedNetwork
     classifier: PinnedNetwork
     labels: tuple[str, ...]
@@ -84,6 +71,8 @@ class Release(Section):
     """Length of the embedding."""
     golden_cases: tuple[GoldenCase, ...]
     """Inputs and promised outputs."""
+    reference_sha256: str | None = None
+    """SHA-256 of `reference.json`; None where the data set gave no sample, and before format 3."""
 
     @property
     def operating_point(self) -> OperatingPoint:
@@ -93,7 +82,10 @@ class Release(Section):
     def to_json(self) -> bytes:
         """Return the content of `release.json`: one release, one text."""
         record = self.model_dump(mode="json")
-        if self.format == 1:  # as it was written then, or its digest would be another
+        # As it was written then, or its digest would be another.
+        if self.format < 3:
+            del record["reference_sha256"]
+        if self.format == 1:
             for network in (record["filter"], record["classifier"]):
                 del network["temperature"]
         return json.dumps(record, sort_keys=True, indent=1).encode()
@@ -126,6 +118,14 @@ class StoredRelease:
     """What it pins."""
     golden_files: Mapping[str, bytes]
     """The golden cases' PNG files, by name."""
+    reference: bytes | None = None
+    """The content of `reference.json`; None where it has none."""
+
+    @property
+    def files(self) -> dict[str, bytes]:
+        """All that is stored of it, by name."""
+        reference = {} if self.reference is None else {REFERENCE_FILE: self.reference}
+        return {RELEASE_FILE: self.release.to_json(), **self.golden_files, **reference}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,72 +148,6 @@ class ReleaseSummary:
     """When it was registered, in milliseconds since 1970."""
 
 
-def create_release(
-    registry: Registry,
-    ledger: Ledger,
-    data: Path,
-    *,
-    who: str,
-    filter_version: int | None = None,
-    classifier_version: int | None = None,
-) -> tuple[int, Release, bool]:
-    """Pin a filter and a classifier, by default the newest, into a release.
-
-    Args:
-        registry: holds both networks and takes the release.
-        ledger: records it.
-        data: data set whose test split gives the golden cases.
-        who: creates it.
-        filter_version: registry version of the filter.
-        classifier_version: registry version of the classifier.
-
-    Returns:
-        The release's number, the release, and whether it is new: the same release is stored once.
-
-    Raises:
-        UnknownVersionError: a version does not exist or was not registered by Hilum.
-        UsageError: the networks were made for another decoder than this installation's.
-        IntegrityError: a network is not the one that was registered.
-        DataSetError: the data set cannot give golden cases.
-    """
-    networks = [registry.version(FILTER, filter_version), registry.version(CLASSIFIER, classifier_version)]
-    for network in networks:
-        _check_network(network)
-    screen_filter, classifier = networks
-    with TemporaryDirectory(prefix="hilum-release-") as folder:
-        cases, files = answer(
-            select_radiographs(data),
-            filter_onnx=registry.download_onnx(screen_filter, Path(folder)),
-            classifier_onnx=registry.download_onnx(classifier, Path(folder)),
-        )
-    height, width = classifier.tag(MAP_SIZE_TAG).split("x")
-    release = Release(
-        filter=_pin(screen_filter),
-        classifier=_pin(classifier),
-        labels=LABELS,
-        thresholds=json.loads(classifier.tag(OPERATING_POINT_TAG)),
-        filter_threshold=float(screen_filter.tag(THRESHOLD_TAG)),
-        decoder_digest=DECODER_DIGEST,
-        map_size=(int(height), int(width)),
-        embedding_size=int(classifier.tag(EMBEDDING_SIZE_TAG)),
-        golden_cases=tuple(cases),
-    )
-    for existing in registry.versions(SCREENING):
-        if existing.tags.get(DIGEST_TAG) == release.digest:
-            _record(ledger, existing.number, release, who)
-            return existing.number, release, False
-    stored = registry.create_release(
-        {RELEASE_FILE: release.to_json(), **files},
-        {
-            DIGEST_TAG: release.digest,
-            FILTER_VERSION_TAG: str(screen_filter.number),
-            CLASSIFIER_VERSION_TAG: str(classifier.number),
-        },
-    )
-    _record(ledger, stored.number, release, who)
-    return stored.number, release, True
-
-
 def list_releases(registry: Registry) -> list[ReleaseSummary]:
     """Return a line for each release, oldest first."""
     aliases = registry.aliases(SCREENING)
@@ -232,7 +166,7 @@ def list_releases(registry: Registry) -> list[ReleaseSummary]:
 
 
 def fetch_release(registry: Registry, number: int) -> StoredRelease:
-    """Return a release from the registry, its digest and those of its golden cases checked.
+    """Return a release from the registry, its digest and those of its other files checked.
 
     Raises:
         UnknownVersionError: there is no such release.
@@ -253,50 +187,24 @@ def fetch_release(registry: Registry, number: int) -> StoredRelease:
                 f"{RELEASE_FILE} of release {number} cannot be read by this version of Hilum: {error}"
             ) from error
         return StoredRelease(
-            number=number, release=release, golden_files=read_files(folder, release.golden_cases)
+            number=number,
+            release=release,
+            golden_files=read_files(folder, release.golden_cases),
+            reference=_read_reference(folder / REFERENCE_FILE, release),
         )
 
 
-def _record(ledger: Ledger, number: int, release: Release, who: str) -> None:
-    """Record a release, unless the ledger has it: a creation that was cut short is recorded by the next."""
-    if any(
-        entry.kind == "released" and entry.facts.get("digest") == release.digest for entry in ledger.entries()
-    ):
-        return
-    facts = {
-        "release": number,
-        "digest": release.digest,
-        "filter": release.filter.version,
-        "classifier": release.classifier.version,
-    }
-    ledger.append("released", who=who, facts=facts)
-
-
-def _check_network(network: RegisteredVersion) -> None:
-    """Raise where a network may not serve: unproven, or trained on what another decoder made."""
-    if network.tag(PARITY_TAG) != "passed":
-        raise UsageError(
-            f"{network.name} version {network.number} has no proof that ONNX Runtime answers as PyTorch does "
-            f"({PARITY_TAG} is {network.tag(PARITY_TAG)!r}). Export it again with `hilum export`."
+def _read_reference(path: Path, release: Release) -> bytes | None:
+    """Return the reference sample of a release, checked against its pin; None where it has none."""
+    if release.reference_sha256 is None:
+        return None
+    content = path.read_bytes() if path.is_file() else b""
+    if sha256_bytes(content) != release.reference_sha256:
+        raise IntegrityError(
+            f"The {REFERENCE_FILE} of this release is missing or not the one that was pinned. "
+            "Someone changed the artifact store; create the release again."
         )
-    if network.tag(DECODER_DIGEST_TAG) != DECODER_DIGEST:
-        raise UsageError(
-            f"{network.name} version {network.number} was made for another decoder "
-            f"({network.tag(DECODER_DIGEST_TAG)[:12]}) than this installation's ({DECODER_DIGEST[:12]}): "
-            "it would see other pixels than it learnt from. Train and export it again."
-        )
-
-
-def _pin(network: RegisteredVersion) -> PinnedNetwork:
-    return PinnedNetwork(
-        version=network.number,
-        sha256=network.tag(SHA256_TAG),
-        run_id=network.tag(RUN_ID_TAG),
-        recipe=network.tag(RECIPE_TAG),
-        data_digest=network.tag(DATA_DIGEST_TAG),
-        git_revision=network.tag(GIT_REVISION_TAG),
-        temperature=temperature_of(network.tags),
-    )
+    return content
 
 
 def _number(version: RegisteredVersion, tag: str) -> int | None:

@@ -56,7 +56,12 @@ def lint_release(
         wanted = Wanted(by_role={"champion": stored})
         try:
             networks = fetch_networks(registry, folder / "none", wanted, folder)
-            write_lineup(folder / "model_repository", wanted.lineup, networks=networks)
+            write_lineup(
+                folder / "model_repository",
+                wanted.lineup,
+                networks=networks,
+                references=wanted.references,
+            )
         except (IntegrityError, RepositoryError, UsageError) as error:
             return sorted([*defects, Defect(RELEASE_FILE, str(error), _AGAIN)])
         defects += lint_repository(folder / "model_repository")

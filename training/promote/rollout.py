@@ -1,8 +1,9 @@
 """Brings the releases that the registry names into the live model repository and into Triton.
 
 What is fetched is checked before the live repository is touched: digests against the releases,
-configurations against the networks. What is loaded is checked before the old releases go: the
-golden cases through the front doors. Each rollout is recorded in the ledger from its beginning.
+configurations against the networks. What is loaded is checked before the front doors move: the new
+networks answer the golden cases while the old releases go on answering everybody else. Then they are
+asked again through the front doors. Each rollout is recorded in the ledger from its beginning.
 """
 
 import time
@@ -13,17 +14,23 @@ from typing import TYPE_CHECKING, Literal
 
 from hilum.contract import SCREENING
 from hilum.errors import HilumError
-from training.errors import HalfDoneError, RolloutError, UnknownVersionError
+from training.errors import BrokenPromiseError, HalfDoneError, RolloutError, UnknownVersionError
 from training.promote.lock import repository_lock
 from training.promote.plan import Plan, differences_of, plan
 from training.promote.release import DIGEST_TAG
-from training.promote.rollout_record import is_recorded, record_outcome, recorded
+from training.promote.rollout_record import is_recorded, record_outcome, recorded, refuse_broken_promise
 from training.promote.serving import find_serving
 from training.promote.site import Mirror, Site
 from training.promote.staging import fetch_networks, stage, staging_folder
 from training.promote.swap import Swap
 from training.promote.triton_control import TritonControl
-from training.promote.verification import RoleVerification, Verification, check_answers, verify
+from training.promote.verification import (
+    RoleVerification,
+    Verification,
+    check_answers,
+    check_loaded,
+    verify,
+)
 from training.promote.wanted import Wanted, fetch_wanted, find_role
 from training.repository.served_release import Lineup
 
@@ -65,30 +72,37 @@ class RolloutResult:
     """How long each step took, in the order of the steps."""
 
 
-def apply(site: Site, releases: "Mapping[Role, int | None] | None" = None) -> RolloutResult:
+def apply(
+    site: Site, releases: "Mapping[Role, int | None] | None" = None, *, again: bool = True
+) -> RolloutResult:
     """Let Triton serve what the aliases say; where it does not run, let it do so from its next start.
 
     Args:
         site: where.
         releases: what is to serve instead of what the aliases say, by role: a role that is left out keeps
             what its alias says, None stands for no release.
+        again: whether to try a release that broke its promise here in the last rollout.
 
     Raises:
+        RefusedReleaseError: one did, and is not to be tried again.
         UnknownVersionError: no release is champion, or there is no such release.
         IntegrityError: something fetched is not what was pinned; nothing was touched.
         RepositoryError: Triton could not serve these releases; nothing was touched.
         HalfDoneError: a step failed, and so did the way back: either may answer.
+        BrokenPromiseError: what answers already no longer does so as promised.
         RolloutError: a step failed and the old releases answer; or another rollout took too long.
         LedgerError: the ledger cannot be written.
     """
     clock = _Clock()
     with repository_lock(site.repository):
         wanted = fetch_wanted(site.registry, releases)
+        if not again:
+            refuse_broken_promise(site, wanted)
         running = site.triton if site.triton.is_live() else None
         old = find_serving(site.repository, running)
         clock.lap("look")
-        if not differences_of(site, wanted, read_mirror=True):
-            _check_answers(running, wanted)
+        if not differences_of(site, wanted, believe="etags"):
+            _check_again(site, running, wanted)
             clock.lap("verify")
             outcome: Outcome = "verified" if running else "written"
             if not is_recorded(site, wanted, outcome):
@@ -122,7 +136,7 @@ class _Clock:
 def _roll_out(
     site: Site, wanted: Wanted, running: TritonControl | None, old: Lineup | None, clock: _Clock
 ) -> Outcome:
-    """Stage, load beside the old, switch, ask the golden cases, and drop the old."""
+    """Stage, load beside the old, ask the golden cases, switch, ask them again, and drop the old."""
     with staging_folder(site.repository) as folder:
         with recorded(site, wanted):
             networks = fetch_networks(site.registry, site.repository, wanted, folder)
@@ -142,6 +156,8 @@ def _roll_out(
             with _undone_on_failure(swap):
                 swap.prepare()
                 clock.lap("load")
+                _check_loaded(running, wanted)
+                clock.lap("ask")
                 swap.switch()
                 clock.lap("swap")
                 _check_answers(running, wanted)
@@ -151,6 +167,21 @@ def _roll_out(
         _drop_old(swap)
         clock.lap("drop")
     return outcome
+
+
+def _check_loaded(running: TritonControl | None, wanted: Wanted) -> None:
+    if running:
+        for stored in wanted.by_role.values():
+            check_loaded(running, stored)
+
+
+def _check_again(site: Site, running: TritonControl | None, wanted: Wanted) -> None:
+    """Ask what answers already; a promise that is broken now is recorded as a rollout that failed."""
+    try:
+        _check_answers(running, wanted)
+    except BrokenPromiseError:
+        with recorded(site, wanted):
+            raise
 
 
 def _check_answers(running: TritonControl | None, wanted: Wanted) -> None:

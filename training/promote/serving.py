@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from hilum.contract import CHALLENGER_SCREENING, SCREENING
+from hilum.contract import CHALLENGER_SCREENING, MONITOR, SCREENING
 from hilum.files import sha256_file
-from training.errors import RepositoryError
+from hilum.reference import REFERENCE_FILE
+from training.errors import IntegrityError, RepositoryError
+from training.export.passport import read_passport
 from training.promote.triton_control import TritonControl
 from training.promote.wanted import Wanted
 from training.repository.config_pbtxt import is_within, parse
@@ -100,6 +102,11 @@ def _file_differences(folder: Path, wanted: Wanted) -> Iterator[Difference]:
         if found != expected:
             sentence = f"{name} is damaged or another: its SHA-256 is {found[:12]}…, not {expected[:12]}…."
             yield Difference(where="disk", model=model, sentence=sentence)
+        elif (model, version) in wanted.networks and (problem := _passport_problem(path, expected)):
+            yield Difference(where="disk", model=model, sentence=f"The passport of {name} {problem}")
+        elif model == MONITOR and not _has_reference(path.parent, wanted.references.get(version)):
+            sentence = f"{model}/{version}/{REFERENCE_FILE} is missing, or not what the release pins."
+            yield Difference(where="disk", model=model, sentence=sentence)
     for model in wanted_models(wanted):
         for path in sorted((folder / model).glob("*")):
             if path.name.startswith(".") or (
@@ -107,6 +114,23 @@ def _file_differences(folder: Path, wanted: Wanted) -> Iterator[Difference]:
             ):
                 sentence = f"{model}/{path.name} is left over: nothing serves it."
                 yield Difference(where="disk", model=model, sentence=sentence)
+
+
+def _passport_problem(path: Path, sha256: str) -> str | None:
+    """Return what is wrong with the passport beside a network, if one lies there."""
+    try:
+        passport = read_passport(path)
+    except IntegrityError:
+        return "cannot be read."
+    if passport is not None and passport.sha256 != sha256:
+        return "is another file's."
+    return None
+
+
+def _has_reference(version_folder: Path, expected: bytes | None) -> bool:
+    """Whether the monitor of a release has the release's reference sample, if there is one."""
+    path = version_folder / REFERENCE_FILE
+    return expected is None or (path.is_file() and path.read_bytes() == expected)
 
 
 def _server_differences(triton: TritonControl, configs: dict[str, bytes]) -> Iterator[Difference]:

@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from training.ledger.ledger import Ledger
     from training.promote.triton_control import TritonControl
     from training.registry import Registry
+
+
+Belief = Literal["notes", "etags", "nothing"]
+"""What is believed of a mirror: the digests that were noted with it; or the tags that its server computed of
+what it received, so that only what they do not prove is read; or nothing, so that all of it is read."""
 
 
 class Mirror(Protocol):
@@ -23,13 +28,8 @@ class Mirror(Protocol):
     def prune(self, folder: Path) -> None:
         """Remove there what the folder no longer has."""
 
-    def differences(self, folder: Path, *, read: bool) -> list[str]:
-        """Return how the copy differs from the folder, each as a sentence.
-
-        Args:
-            folder: the live model repository.
-            read: whether to read the copy whole, or to believe the digests that were noted with it.
-        """
+    def differences(self, folder: Path, *, believe: Belief) -> list[str]:
+        """Return how the copy differs from the folder, each as a sentence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +50,8 @@ class Site:
     """Who rolls out, as the ledger records it."""
     why: str = ""
     """The reason that was given, as the ledger records it; none where the aliases decide."""
+    overrode: str | None = None
+    """What the gate has against what is rolled out by force; None where it has nothing, or is not asked."""
     mirror: Mirror | None = None
     """The copy from which Triton reads; None where it reads the repository itself."""
 

@@ -7,9 +7,11 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 from hilum.files import sha256_file
-from training.errors import IntegrityError
+from training.errors import UnknownVersionError
+from training.export.passport import passport_path
+from training.promote.pinned import download_pinned
 from training.promote.wanted import Wanted
-from training.registry import SHA256_TAG, Registry
+from training.registry import PASSPORT_TAG, Registry
 from training.repository.layout import MODEL_FILES, write_lineup
 from training.repository.lint import check_repository
 
@@ -30,16 +32,19 @@ def staging_folder(repository: Path) -> Iterator[Path]:
 def fetch_networks(registry: Registry, repository: Path, wanted: Wanted, folder: Path) -> Networks:
     """Return the networks of the releases: those that the live repository has, the others downloaded.
 
+    One whose passport is missing or not the registered one is downloaded with it.
+
     Raises:
         IntegrityError: a network in the registry is not the one that its release pins.
     """
     networks = {}
     for (model, version), sha256 in wanted.networks.items():
         live = repository / model / str(version) / MODEL_FILES[model]
-        if live.is_file() and sha256_file(live) == sha256:
+        is_there = live.is_file() and sha256_file(live) == sha256
+        if is_there and _has_its_passport(registry, model, version, live):
             networks[model, version] = live
         else:
-            networks[model, version] = _download(registry, model, version, sha256, folder)
+            networks[model, version] = download_pinned(registry, model, version, sha256, folder)
     return networks
 
 
@@ -50,18 +55,16 @@ def stage(folder: Path, wanted: Wanted, networks: Networks, *, instances: int) -
         RepositoryError: Triton could not serve these releases.
     """
     draft = folder / "model_repository"
-    write_lineup(draft, wanted.lineup, networks=networks, instances=instances)
+    write_lineup(draft, wanted.lineup, networks=networks, references=wanted.references, instances=instances)
     check_repository(draft)
     return draft
 
 
-def _download(registry: Registry, model: str, number: int, sha256: str, folder: Path) -> Path:
-    """Download a network of a release, checked against its pin."""
-    version = registry.version(model, number)
-    if version.tag(SHA256_TAG) != sha256:
-        raise IntegrityError(
-            f"{model} version {number} in the registry is not the network that the release pins "
-            f"({version.tag(SHA256_TAG)[:12]} instead of {sha256[:12]}). Nothing was touched; "
-            "create and promote a release of the networks that are there."
-        )
-    return registry.download_onnx(version, folder)
+def _has_its_passport(registry: Registry, model: str, number: int, path: Path) -> bool:
+    """Whether the passport beside a network is the one that was registered, or none where none was."""
+    try:
+        expected = registry.version(model, number).tags.get(PASSPORT_TAG)
+    except UnknownVersionError:  # deleted since: there is nothing to download instead
+        return True
+    passport = passport_path(path)
+    return (sha256_file(passport) if passport.is_file() else None) == expected

@@ -2,17 +2,21 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import TracebackType
 
-import numpy as np
-import tritonclient.grpc as grpcclient
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 from tritonclient.utils import InferenceServerException
 
-from hilum.contract import ACCEPTED, IMAGE_BYTES, PROBABILITIES, SCREENING, VALID_PROBABILITY
+from hilum.contract import SCREENING
+from hilum.settings import Settings
+from hilum.tls import TlsFiles
 from hilum.triton.admin import admin_headers, fetch_model_states
+from hilum.triton.channel import connect
+from hilum.triton.tls_trouble import find_tls_trouble
 from training.errors import RolloutError
+from training.promote.asking import FrontDoorAnswer, ask
+from training.promote.asking_steps import ask_steps
+from training.repository.served_release import ServedRelease
 
 LOAD_TIMEOUT_S = 300.0
 """Longest wait for one model to load or unload, in seconds."""
@@ -21,34 +25,35 @@ CALL_TIMEOUT_S = 30.0
 """Longest wait for any other answer, in seconds."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """What the front door says to one image."""
-
-    release: int
-    """The release that answered: the version of the front door."""
-    valid_probability: float
-    """In [0, 1]."""
-    accepted: bool
-    """Whether the filter let it pass."""
-    probabilities: tuple[float, ...]
-    """In the order of the labels; NaN where rejected."""
-
-
 class TritonControl:
     """The admin side of one Triton; a context manager that closes its connection."""
 
-    def __init__(self, address: str, admin_key: str) -> None:
+    def __init__(self, address: str, admin_key: str, tls: TlsFiles | None = None) -> None:
         """Prepare a connection; nothing is sent yet.
 
         Args:
             address: `host:port` of Triton's gRPC service.
             admin_key: the key that its restricted calls ask for.
+            tls: whom to trust and what to show; None does not encrypt.
+
+        Raises:
+            UsageError: a file of `tls` cannot be used.
         """
         self.address = address
         self._admin_key = admin_key
         self._headers = admin_headers(admin_key)
-        self._client = grpcclient.InferenceServerClient(address)
+        self._tls = tls
+        self._client = connect(address, tls)
+
+    @classmethod
+    def from_settings(cls, settings: Settings, address: str | None = None) -> "TritonControl":
+        """Prepare a connection to this installation's Triton, or to another under the same key and authority.
+
+        Raises:
+            UsageError: a TLS file cannot be used.
+        """
+        address = address or settings.triton_address
+        return cls(address, settings.read_admin_key(), TlsFiles.from_settings(settings))
 
     def __enter__(self) -> "TritonControl":
         """Return itself."""
@@ -75,6 +80,8 @@ class TritonControl:
             except InferenceServerException as error:
                 if error.status() != "StatusCode.UNAVAILABLE":
                     raise  # it may be serving: files that it reads must not change as if it were not
+                if trouble := find_tls_trouble(self.address, self._tls):
+                    raise RolloutError(f"Triton at {self.address} cannot be spoken to. {trouble}") from error
                 return False
 
     def loaded_versions(self) -> dict[str, set[int]]:
@@ -84,7 +91,7 @@ class TritonControl:
             ServiceUnreachableError: the server does not say, or has another admin key.
         """
         loaded: dict[str, set[int]] = {}
-        for state in fetch_model_states(self.address, self._admin_key):
+        for state in fetch_model_states(self.address, self._admin_key, self._tls):
             if state.state == "READY":
                 loaded.setdefault(state.model, set()).add(int(state.version))
         return loaded
@@ -113,29 +120,23 @@ class TritonControl:
         with self._step(f"unload {model}"):
             self._client.unload_model(model, headers=self._headers, client_timeout=LOAD_TIMEOUT_S)
 
-    def screen(self, image: bytes, *, door: str = SCREENING) -> Answer:
+    def screen(self, image: bytes, *, door: str = SCREENING) -> FrontDoorAnswer:
         """Return what a front door answers to one encoded image.
 
         Raises:
             RolloutError: it does not answer.
         """
-        tensor = grpcclient.InferInput(IMAGE_BYTES.name, [1, 1], IMAGE_BYTES.dtype)
-        tensor.set_data_from_numpy(np.array([[image]], dtype=np.object_))
-        names = (VALID_PROBABILITY.name, ACCEPTED.name, PROBABILITIES.name)
         with self._step("answer an image"):
-            result = self._client.infer(
-                door,
-                [tensor],
-                outputs=[grpcclient.InferRequestedOutput(name) for name in names],
-                client_timeout=CALL_TIMEOUT_S,
-            )
-        valid_probability, accepted, probabilities = (result.as_numpy(name)[0] for name in names)
-        return Answer(
-            release=int(result.get_response().model_version),
-            valid_probability=float(valid_probability[0]),
-            accepted=bool(accepted[0]),
-            probabilities=tuple(map(float, probabilities)),
-        )
+            return ask(self._client, image, door=door, timeout_s=CALL_TIMEOUT_S)
+
+    def screen_by_steps(self, image: bytes, release: ServedRelease) -> FrontDoorAnswer:
+        """Return what the loaded models of a release answer to one image; no front door is asked.
+
+        Raises:
+            RolloutError: one of them does not answer.
+        """
+        with self._step(f"answer an image by the networks of release {release.number}"):
+            return ask_steps(self._client, image, release, timeout_s=CALL_TIMEOUT_S)
 
     @contextmanager
     def _step(self, what: str) -> Iterator[None]:

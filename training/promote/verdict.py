@@ -133,19 +133,23 @@ def combine(checks: Sequence[Check], *, allow_cannot_tell: bool) -> Outcome:
     return "passed"
 
 
-def store_verdict(registry: Registry, verdict: Verdict, page: str) -> str:
-    """Store a verdict and its HTML page in a run of its own, tag the release, and return the run's id.
-
-    The tags come last, the run's id after what it must agree with: a store that is cut short leaves the
-    release with its verdict of before, or with one that `fetch_verdict` refuses.
-    """
-    run_id = tracking.store_files(
+def store_verdict(verdict: Verdict, page: str) -> str:
+    """Store a verdict and its HTML page in a run of its own, and return the run's id."""
+    return tracking.store_files(
         SCREENING,
         f"gate of release {verdict.release}",
         {VERDICT_FILE: verdict.to_json(), PAGE_FILE: page.encode()},
         VERDICT_FOLDER,
         {VERDICT_TAG: verdict.outcome, "hilum.release": str(verdict.release)},
     )
+
+
+def tag_verdict(registry: Registry, verdict: Verdict, run_id: str) -> None:
+    """Let a release's tags name the verdict on it.
+
+    The run's id comes after what it must agree with: where this is cut short, the release has its verdict of
+    before, or one that `fetch_verdict` refuses.
+    """
     against = NO_CHAMPION if verdict.against is None else str(verdict.against)
     registry.set_version_tags(
         SCREENING,
@@ -157,7 +161,6 @@ def store_verdict(registry: Registry, verdict: Verdict, page: str) -> str:
             VERDICT_TAG: verdict.outcome,
         },
     )
-    return run_id
 
 
 def fetch_verdict(registry: Registry, number: int) -> Verdict | None:

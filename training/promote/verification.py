@@ -1,11 +1,13 @@
 """Compares what the registry says, what lies on the disk, what the server runs, and what it answers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hilum.errors import HilumError
-from training.errors import RolloutError
+from training.errors import BrokenPromiseError, RolloutError
+from training.promote.asking import FrontDoorAnswer
+from training.promote.promise import find_broken_promise
 from training.promote.release import StoredRelease, fetch_release
 from training.promote.serving import find_differences, read_disk
 from training.promote.site import Site
@@ -77,33 +79,47 @@ def verify(site: Site, releases: "Mapping[Role, int | None] | None" = None) -> V
     for difference in find_differences(site.repository, triton, wanted, instances=site.instances):
         problems.append(f"{difference.where.capitalize()}: {difference.sentence}")
     if site.mirror:
-        found = site.mirror.differences(site.repository, read=True)
+        found = site.mirror.differences(site.repository, believe="nothing")
         problems += [f"Mirror: {sentence}" for sentence in found]
     if triton:
         problems += _broken_promises(site, triton, wanted, roles)
     return Verification(roles=tuple(roles), problems=tuple(problems))
 
 
+def check_loaded(triton: TritonControl, stored: StoredRelease) -> None:
+    """Ask the golden cases of a release of its networks themselves, before a front door is theirs.
+
+    Raises:
+        BrokenPromiseError: an answer is not the promised one.
+        RolloutError: a network does not answer.
+    """
+    served = stored.release.served(stored.number)
+    _check(stored, lambda image: triton.screen_by_steps(image, served))
+
+
 def check_answers(triton: TritonControl, role: "Role", stored: StoredRelease) -> None:
     """Ask a front door the golden cases of the release that is to be behind it.
 
     Raises:
-        RolloutError: another release answers, or an answer is not the promised one.
+        BrokenPromiseError: an answer is not the promised one.
+        RolloutError: another release answers, or none.
     """
-    for case in stored.release.golden_cases:
-        answer = triton.screen(stored.golden_files[case.file], door=DOORS[role])
+
+    def ask(image: bytes) -> FrontDoorAnswer:
+        answer = triton.screen(image, door=DOORS[role])
         if answer.release != stored.number:
             raise RolloutError(
                 f"Release {answer.release} answers as {role} instead of release {stored.number}."
             )
-        problem = case.disagreement(
-            answer.valid_probability,
-            answer.probabilities,
-            accepted=answer.accepted,
-            operating_point=stored.release.operating_point,
-        )
-        if problem:
-            raise RolloutError(f"Release {stored.number} does not answer as promised. {problem}")
+        return answer
+
+    _check(stored, ask)
+
+
+def _check(stored: StoredRelease, ask: Callable[[bytes], FrontDoorAnswer]) -> None:
+    problem = find_broken_promise(stored, ask)
+    if problem:
+        raise BrokenPromiseError(stored.number, stored.release.digest, problem)
 
 
 def _disagreements(role: RoleVerification, triton: TritonControl | None) -> Iterator[str]:

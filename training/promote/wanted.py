@@ -47,6 +47,15 @@ class Wanted:
             for model, pinned in ((FILTER, stored.release.filter), (CLASSIFIER, stored.release.classifier))
         }
 
+    @property
+    def references(self) -> dict[int, bytes]:
+        """The reference samples that their monitors compare with, by release number."""
+        return {
+            stored.number: stored.reference
+            for stored in self.by_role.values()
+            if stored.reference is not None
+        }
+
 
 def fetch_wanted(registry: "Registry", releases: "Mapping[Role, int | None] | None" = None) -> Wanted:
     """Return the releases that are to serve, their digests checked.

@@ -11,12 +11,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from uuid import uuid4
 
 import hilum
 from hilum.contract import CHALLENGER_SCREENING, CLASSIFIER, DECODE, FILTER, LABELS, MONITOR, SCREENING
 from hilum.files import fsync_folder, sha256_file, write_atomic
 from hilum.operating_point import OperatingPoint
+from hilum.reference import REFERENCE_FILE
 from hilum.settings import Accelerator, settings
 from training.errors import RepositoryError
 from training.export.passport import passport_path
@@ -85,6 +87,7 @@ def write_lineup(
     lineup: Lineup,
     *,
     networks: Mapping[tuple[str, int], Path],
+    references: Mapping[int, bytes] = MappingProxyType({}),
     instances: int = 2,
     accelerator: Accelerator | None = None,
 ) -> None:
@@ -94,6 +97,7 @@ def write_lineup(
         folder: appears at once and whole.
         lineup: what it serves.
         networks: the ONNX file of each network, by model and version.
+        references: the content of `reference.json`, by release; one that is left out has none.
         instances: copies of each network that run side by side.
         accelerator: what they run on; None for what this installation's Triton is set to.
     """
@@ -113,6 +117,8 @@ def write_lineup(
                 content = packaged_model(model).read_bytes()
             path = draft / model / str(version) / MODEL_FILES[model]
             write_atomic(path, content)
+            if model == MONITOR and version in references:
+                write_atomic(path.with_name(REFERENCE_FILE), references[version])
             if path.suffix == ".py":
                 _compile(path)
         configs = render_configs(lineup, instances=instances, accelerator=accelerator)
@@ -189,7 +195,23 @@ def move_versions(source: Path, folder: Path, lineup: Lineup, *, may_repair: boo
             new.replace(existing)
             fsync_folder(existing.parent)
             changed.add(model)
+        if existing.suffix == ".onnx" and new.parent.exists():  # no server reads a passport
+            if passport_path(new).exists():
+                _renew(passport_path(new), passport_path(existing))
+            else:
+                passport_path(existing).unlink(missing_ok=True)  # none was registered
+        if model == MONITOR and _renew(new.with_name(REFERENCE_FILE), existing.with_name(REFERENCE_FILE)):
+            changed.add(model)
     return changed
+
+
+def _renew(wanted: Path, found: Path) -> bool:
+    """Let a file that lies beside a model be the one beside its new copy; return whether it was another."""
+    if not wanted.is_file() or (found.is_file() and found.read_bytes() == wanted.read_bytes()):
+        return False
+    wanted.replace(found)
+    fsync_folder(found.parent)
+    return True
 
 
 def move_models(source: Path, folder: Path) -> None:

@@ -16,7 +16,7 @@ from training.data.metadata import DataSet
 from training.export.onnx_passport import describe_onnx
 from training.export.passport import Calibration, Passport
 from training.export.precision import computes_in, count_layers
-from training.export.register import record_registration
+from training.export.registration import record_registration
 from training.export.variant.agreement import (
     ask,
     check_policy,

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from hilum.contract import SCREENING
 from hilum.errors import UsageError
-from training.errors import PromotionError, UnknownVersionError
+from training.errors import PromotionError
 from training.promote.evidence import weigh
+from training.promote.naming import resolve_release
 from training.promote.rollout import apply
 from training.promote.triton_control import TritonControl
 from training.promote.wanted import DOORS
@@ -41,7 +42,7 @@ class Permission:
     """Why, as the ledger keeps it; needed with `force`."""
 
 
-def resolve_release(registry: Registry, uri: str) -> int:
+def resolve_uri(registry: Registry, uri: str) -> int:
     """Return the release that a model URI names now.
 
     Args:
@@ -58,15 +59,7 @@ def resolve_release(registry: Registry, uri: str) -> int:
             "Only releases can be deployed, filter and classifier together: expected "
             f"models:/{SCREENING}@champion or models:/{SCREENING}/NUMBER, got {uri}."
         )
-    if match["number"]:
-        return registry.version(SCREENING, int(match["number"])).number
-    aliases = registry.aliases(SCREENING)
-    if match["alias"] not in aliases:
-        raise UnknownVersionError(
-            f"No release has the alias {match['alias']}; there are {', '.join(sorted(aliases)) or 'none'}. "
-            "`hilum release list` shows the releases."
-        )
-    return aliases[match["alias"]]
+    return resolve_release(registry, match["alias"] or match["number"])
 
 
 def served_releases(triton: TritonControl) -> "Mapping[Role, ServedRelease]":
@@ -114,10 +107,13 @@ def deploy(site: "Site", role: "Role", number: int | None) -> "RolloutResult":
         expected, beside = releases[other], found
 
 
-def check_allowed(site: "Site", role: "Role", number: int, permission: Permission) -> None:
+def check_allowed(site: "Site", role: "Role", number: int, permission: Permission) -> str | None:
     """Return if a release may be deployed: what is champion may, and what could be promoted to be it.
 
     A challenger decides nothing for anybody and needs no verdict, as for `hilum promote --as challenger`.
+
+    Returns:
+        What the gate or the approvals have against it, where that is overridden; None where nothing is.
 
     Raises:
         UsageError: forced without a reason.
@@ -128,11 +124,12 @@ def check_allowed(site: "Site", role: "Role", number: int, permission: Permissio
             "Going round the gate needs a reason, which is recorded: -C force=true -C reason=WHY"
         )
     champion = site.registry.aliases(SCREENING).get(CHAMPION)
-    if role == "challenger" or number == champion or permission.force:
-        return
+    if role == "challenger" or number == champion:
+        return None
     refusal = weigh(site.registry, site.ledger, number, champion=champion, who=site.who).refusal
-    if refusal:
+    if refusal and not permission.force:
         raise PromotionError(
             f"Release {number} was not deployed. {refusal} "
             "(To go round the gate, on record: -C force=true -C reason=WHY.)"
         )
+    return refusal

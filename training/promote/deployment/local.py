@@ -12,7 +12,7 @@ from hilum.interrupt import until_stopped
 from hilum.settings import settings
 from hilum.triton.process import running
 from hilum.triton.server import TritonServer
-from training.promote.deployment.deploying import resolve_release
+from training.promote.deployment.deploying import resolve_uri
 from training.promote.deployment.words import FLAVOR, as_mlflow_errors, role_of, tracking_uri
 from training.promote.staging import fetch_networks, stage
 from training.promote.wanted import fetch_wanted
@@ -34,7 +34,7 @@ def run_local(
             raise UsageError(f"run-local serves {SCREENING} alone, and takes neither --flavor nor -C.")
         here = settings()
         registry = Registry(tracking_uri())
-        number = resolve_release(registry, model_uri)
+        number = resolve_uri(registry, model_uri)
         wanted = fetch_wanted(registry, {"champion": number, "challenger": None})
         networks = fetch_networks(registry, here.live_repository, wanted, Path(folder))
         repository = stage(Path(folder), wanted, networks, instances=here.instances)

@@ -3,18 +3,15 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from hilum.errors import UsageError
 from hilum.settings import settings
-from training.ledger.ledger import Ledger
 from training.promote.deployment.deploying import Permission
+from training.promote.installation import open_site as open_installation
 from training.promote.site import Site
-from training.promote.targets.mirror import mirror_of
-from training.promote.triton_control import TritonControl
-from training.registry import Registry
 
 TARGET_URI = re.compile(r"triton(?::/{0,2}|://(?P<address>[^/\s]+:[0-9]+)/?)?")
 """`triton` alone is the Triton of this installation."""
@@ -87,19 +84,9 @@ def open_site(address: str, options: Options, tracking_uri: str) -> Iterator[Sit
             f"Triton at {address} is not the one of this installation ({here.triton_address}), so the folder "
             "that it reads is not known: give -C repository=DIR."
         )
-    mirror = mirror_of(here.repository_mirror) if options.repository is None else None
-    registry = Registry(tracking_uri)
-    with (
-        Ledger(here.ledger_address) as ledger,
-        TritonControl(address, here.read_admin_key()) as triton,
-    ):
-        yield Site(
-            registry=registry,
-            ledger=ledger,
-            repository=options.repository or here.live_repository,
-            triton=triton,
-            instances=here.instances,
-            who=here.actor_name,
-            why=options.permission.reason,
-            mirror=mirror,
-        )
+    there: dict[str, object] = {"triton_url": address, "mlflow_uri": tracking_uri}
+    if options.repository is not None:
+        there["repository_mirror"] = ""  # the mirror is a copy of this installation's repository
+    with open_installation(here.model_copy(update=there)) as site:
+        repository = options.repository or site.repository
+        yield replace(site, repository=repository, why=options.permission.reason)

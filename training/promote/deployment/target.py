@@ -8,6 +8,7 @@ rollout, the ledger and the gate; errors leave as MLflow's own, with our sentenc
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mlflow.deployments import BaseDeploymentClient
@@ -23,7 +24,7 @@ from hilum.errors import ServiceUnreachableError, UsageError
 from hilum.settings import settings
 from training.promote.aliases import reconcile_aliases
 from training.promote.deployment.answers import answer_table
-from training.promote.deployment.deploying import check_allowed, deploy, resolve_release, served_releases
+from training.promote.deployment.deploying import check_allowed, deploy, resolve_uri, served_releases
 from training.promote.deployment.help_text import HELP
 from training.promote.deployment.local import run_local
 from training.promote.deployment.options import Options, open_site, read_address
@@ -161,7 +162,7 @@ class TritonDeploymentClient(BaseDeploymentClient):
             if model_uri is None:
                 raise UsageError(f"Say which release: -m models:/{SCREENING}@champion, or /NUMBER.")
             reconcile_aliases(site.registry, site.ledger, policy=settings().hand_moved_aliases, who=site.who)
-            number = resolve_release(site.registry, model_uri)
+            number = resolve_uri(site.registry, model_uri)
             found = served_releases(site.triton).get(role)
             if is_update and found is None:
                 raise self._not_open(role)
@@ -171,8 +172,8 @@ class TritonDeploymentClient(BaseDeploymentClient):
                     f"{number} in its place: mlflow deployments update",
                     error_code=RESOURCE_ALREADY_EXISTS,
                 )
-            check_allowed(site, role, number, options.permission)
-            deploy(site, role, number)
+            overrode = check_allowed(site, role, number, options.permission)
+            deploy(replace(site, overrode=overrode), role, number)
             return self._record(role, self._served(site.triton, role))
 
     def _record(self, role: "Role", release: ServedRelease) -> dict[str, Any]:
@@ -215,7 +216,7 @@ class TritonDeploymentClient(BaseDeploymentClient):
     def _triton(self, endpoint: str | None) -> Iterator[TritonControl]:
         with as_mlflow_errors():
             _refuse_endpoint(endpoint)
-            with TritonControl(self._address, settings().read_admin_key()) as triton:
+            with TritonControl.from_settings(settings(), self._address) as triton:
                 self._check_live(triton)
                 yield triton
 

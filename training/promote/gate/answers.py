@@ -20,8 +20,9 @@ from training.data.sample_table import FILTER_LABELS
 from training.errors import GateError
 from training.evaluate.metrics import Booleans, Floats, Integers
 from training.evaluate.predictions import Predictions
+from training.promote.asking import FrontDoorAnswer
 from training.promote.gate.cases import GateCases
-from training.promote.gate.front_door import FrontDoor, FrontDoorAnswer
+from training.promote.gate.front_door import FrontDoor
 
 REJECTED = "rejected"
 """What an image is that the filter did not let pass."""

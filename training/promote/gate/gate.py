@@ -9,7 +9,7 @@ from pathlib import Path
 from hilum.contract import CLASSIFIER, FILTER, SCREENING
 from hilum.triton.errors import ServerFailedError
 from training import tracking
-from training.errors import GateError, RepositoryError, UnknownVersionError
+from training.errors import GateError, RepositoryError
 from training.ledger.ledger import Ledger
 from training.promote.gate.answers import ServedAnswers, ask_all
 from training.promote.gate.cases import GateCases, load_cases
@@ -21,8 +21,9 @@ from training.promote.gate.hostile import check_hostile
 from training.promote.gate.parity import check_export_parity, check_served_parity
 from training.promote.gate.policy import ClassFloors, Policy
 from training.promote.gate.temporary_triton import downloaded_networks, serving
+from training.promote.naming import resolve_release
 from training.promote.release import StoredRelease, fetch_release
-from training.promote.verdict import Check, Verdict, combine, store_verdict
+from training.promote.verdict import Check, Verdict, combine, store_verdict, tag_verdict
 from training.registry import CHAMPION, Registry
 
 QUEUED = 2
@@ -73,7 +74,7 @@ def judge_release(registry: Registry, request: GateRequest) -> Verdict:
         IntegrityError: what is stored of a release is not what was registered.
     """
     stored = fetch_release(registry, request.release)
-    against = resolve_release(registry, request.against)
+    against = resolve_opponent(registry, request.against)
     other = fetch_release(registry, against) if against not in (None, request.release) else None
     pins = [
         pinned
@@ -107,8 +108,12 @@ def judge_release(registry: Registry, request: GateRequest) -> Verdict:
 
 
 def record_verdict(registry: Registry, ledger: Ledger, verdict: Verdict, page: str) -> str:
-    """Store a verdict with its page, append it to the ledger, and return the id of its run."""
-    run_id = store_verdict(registry, verdict, page)
+    """Store a verdict with its page, append it to the ledger, tag the release, and return the run's id.
+
+    In this order no release is tagged with a verdict that the ledger does not know. Where it is cut short
+    between the two, `hilum promote` says that the release has to be judged again.
+    """
+    run_id = store_verdict(verdict, page)
     ledger.append(
         "judged",
         who=verdict.judged_by,
@@ -123,6 +128,7 @@ def record_verdict(registry: Registry, ledger: Ledger, verdict: Verdict, page: s
         },
         why=verdict.sentence,
     )
+    tag_verdict(registry, verdict, run_id)
     return run_id
 
 
@@ -178,20 +184,12 @@ def _floors(served: ServedAnswers, candidate: _Candidate) -> Iterator[Check]:
         yield from check_floors(predictions, by_class, policy)
 
 
-def resolve_release(registry: Registry, against: str) -> int | None:
-    """Return the number of the release that an alias or a number names; None where nobody is champion.
+def resolve_opponent(registry: Registry, against: str) -> int | None:
+    """Return the release to compare with; None where the champion is meant and nobody is it.
 
     Raises:
         UnknownVersionError: there is no such release, or no such alias other than the champion's.
     """
-    if against.isdigit():
-        return registry.version(SCREENING, int(against)).number
-    aliases = registry.aliases(SCREENING)
-    if against in aliases:
-        return aliases[against]
-    if against == CHAMPION:
+    if against == CHAMPION and CHAMPION not in registry.aliases(SCREENING):
         return None
-    named = ", ".join(sorted(aliases)) or "none"
-    raise UnknownVersionError(
-        f"No release has the alias {against!r}; there are: {named}. Name one of them, or a release's number."
-    )
+    return resolve_release(registry, against)

@@ -1,8 +1,10 @@
 """Asks a release its golden cases through the front door."""
 
 from hilum.errors import HilumError
+from training.errors import GateError
+from training.promote.asking import FrontDoorAnswer
 from training.promote.gate.front_door import FrontDoor
-from training.promote.golden import GoldenCase
+from training.promote.promise import find_broken_promise
 from training.promote.release import StoredRelease
 from training.promote.verdict import Check
 
@@ -23,23 +25,14 @@ def check_golden(door: FrontDoor, stored: StoredRelease) -> Check:
 
 def golden_problem(door: FrontDoor, stored: StoredRelease) -> str | None:
     """Return the first broken promise; None where all are kept."""
-    for case in stored.release.golden_cases:
-        problem = _disagreement(door, stored, case)
-        if problem:
-            return problem
-    return None
 
+    def ask(image: bytes) -> FrontDoorAnswer:
+        answer = door.ask(image)
+        if answer.release != stored.number:
+            raise GateError(f"release {answer.release} answers instead of release {stored.number}.")
+        return answer
 
-def _disagreement(door: FrontDoor, stored: StoredRelease, case: GoldenCase) -> str | None:
     try:
-        found = door.ask(stored.golden_files[case.file])
+        return find_broken_promise(stored, ask)
     except HilumError as error:
-        return f"{case.file} is not answered: {error}"
-    if found.release != stored.number:
-        return f"Release {found.release} answers {case.file} instead of release {stored.number}."
-    return case.disagreement(
-        found.valid_probability,
-        found.probabilities,
-        accepted=found.accepted,
-        operating_point=stored.release.operating_point,
-    )
+        return f"A golden case is not answered: {error}"

@@ -12,10 +12,10 @@ from hilum.ports import PortTakenError
 from hilum.triton.addresses import TritonAddresses
 from hilum.triton.process import TritonProcess, running
 from hilum.triton.server import TritonServer
-from training.errors import IntegrityError
 from training.promote.gate.front_door import FrontDoor
-from training.promote.release import PinnedNetwork, StoredRelease
-from training.registry import SHA256_TAG, Registry
+from training.promote.pinned import download_pinned
+from training.promote.release import StoredRelease
+from training.registry import Registry
 from training.repository.layout import write_repository
 from training.repository.lint import check_repository
 
@@ -36,7 +36,7 @@ def downloaded_networks(registry: Registry, stored: StoredRelease) -> Iterator[d
     pins = {FILTER: stored.release.filter, CLASSIFIER: stored.release.classifier}
     with TemporaryDirectory(prefix="hilum-gate-") as folder:
         yield {
-            model: _download(registry, model, pinned, Path(folder), stored.number)
+            model: download_pinned(registry, model, pinned.version, pinned.sha256, Path(folder))
             for model, pinned in pins.items()
         }
 
@@ -93,14 +93,3 @@ def _free_ports(count: int) -> list[int]:
         for each in sockets:
             each.bind((HOST, 0))
         return [each.getsockname()[1] for each in sockets]
-
-
-def _download(registry: Registry, model: str, pinned: PinnedNetwork, folder: Path, release: int) -> Path:
-    version = registry.version(model, pinned.version)
-    if version.tag(SHA256_TAG) != pinned.sha256:
-        raise IntegrityError(
-            f"{model} version {pinned.version} in the registry is not the network that release {release} "
-            f"pins ({version.tag(SHA256_TAG)[:12]} instead of {pinned.sha256[:12]}). Create and judge a "
-            "release of the networks that are there."
-        )
-    return registry.download_onnx(version, folder)

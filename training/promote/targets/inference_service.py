@@ -78,13 +78,11 @@ class Standard(Mode):
 
     @override
     def start(self, service: Object, release: int, uri: str) -> Object:
-        """Add a canary with as many replicas as the stable predictor has: it may have to take over."""
+        """Add a canary with the stable predictor's replicas and rights: it may have to take over."""
         service = copy.deepcopy(service)
-        stable = service["spec"]["predictor"]
-        model = {"name": CONTAINER, **stable["model"], "storageUri": uri}
-        predictor = {"name": predictor_name(release), "model": model}
-        if "minReplicas" in stable:
-            predictor["minReplicas"] = stable["minReplicas"]
+        predictor = copy.deepcopy(service["spec"]["predictor"])
+        predictor["name"] = predictor_name(release)
+        predictor["model"] = {"name": CONTAINER, **predictor["model"], "storageUri": uri}
         service["spec"]["canary"] = [*_canaries(service), {"predictor": predictor, "trafficPercent": 0}]
         return service
 

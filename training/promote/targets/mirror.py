@@ -6,7 +6,7 @@ if TYPE_CHECKING:
     from training.promote.targets.s3_mirror import S3Mirror
 
 
-def mirror_of(url: str) -> "S3Mirror | None":
+def mirror_of(url: str, owner: str = "") -> "S3Mirror | None":
     """Return the mirror at `url`; None for an empty one: Triton reads the live folder itself.
 
     A folder needs no mirror, a Kubernetes volume (PVC) included: mount it and let `HILUM_HOME` lie on it.
@@ -14,6 +14,7 @@ def mirror_of(url: str) -> "S3Mirror | None":
     Args:
         url: `s3://bucket/prefix`, or `s3://http://host:9000/bucket/prefix` for a server of one's own:
             the form that `tritonserver --model-repository` takes too.
+        owner: who has the right to write while it is held; empty for the live folder.
 
     Raises:
         UsageError: the address is no such form.
@@ -25,4 +26,4 @@ def mirror_of(url: str) -> "S3Mirror | None":
     from training.promote.targets.s3_bucket import Bucket
     from training.promote.targets.s3_mirror import S3Mirror
 
-    return S3Mirror(Bucket(S3Address.parse(url)))
+    return S3Mirror(Bucket(S3Address.parse(url)), owner)

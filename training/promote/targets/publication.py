@@ -4,13 +4,14 @@ A pod reads its repository once, when it starts, so releases lie side by side: `
 gets it as a mirror does; a volume (PVC) is written through the folder where it is mounted here.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 
 from hilum.errors import UsageError
-from hilum.files import fsync_folder, sha256_file, write_atomic
+from hilum.files import fsync_folder, sha256_bytes, sha256_file, write_atomic
 from training.errors import MirrorError
 from training.promote.staging import fetch_networks, stage
 from training.promote.targets.mirror import mirror_of
@@ -59,6 +60,9 @@ class Storage:
     def publish(self, release: int, draft: Path) -> None:
         """Put the model repository of a release in place; what is there already is not written again.
 
+        The right to write a bucket belongs to the content: who was killed does not keep out who publishes the
+        same again, and two who do so at once write the same.
+
         Args:
             release: its number.
             draft: its model repository.
@@ -69,7 +73,7 @@ class Storage:
         if self.mount is not None:
             _publish_folder(self.mount / f"release-{release}", draft)
             return
-        mirror = mirror_of(release_uri(self.url, release))
+        mirror = mirror_of(release_uri(self.url, release), f"whoever publishes {_content(draft)}")
         assert mirror is not None
         if conflicts := mirror.conflicts(draft):
             raise _occupied(f"{mirror.address} (at {conflicts[0]})")
@@ -112,6 +116,11 @@ def _occupied(place: str) -> MirrorError:
         f"{place} holds another model repository than this release has now. Pods may be reading it: "
         "move it away when none does, then run this again."
     )
+
+
+def _content(folder: Path) -> str:
+    """Return a digest of all files of a repository."""
+    return sha256_bytes(json.dumps(_digests(folder), sort_keys=True).encode())
 
 
 def _digests(folder: Path) -> dict[str, str]:

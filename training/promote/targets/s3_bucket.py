@@ -1,8 +1,8 @@
 """Every call to an S3 server, each failure as a sentence.
 
 Conditional writes (`If-None-Match`, `If-Match`) are what AWS S3, MinIO and Ceph offer against two
-writers at once. Content is checked by SHA-256 read back through this module, not by ETag, which is
-no digest of the content where an upload came in parts.
+writers at once. What is written is checked by SHA-256 read back through this module. An entity tag can
+prove that a content is the right one (`s3_etag`), never that it is a wrong one.
 """
 
 import hashlib
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -28,6 +29,7 @@ from botocore.exceptions import (
 from hilum.errors import HilumError, ServiceUnreachableError, UsageError
 from training.errors import MirrorError
 from training.promote.targets.s3_address import S3Address
+from training.promote.targets.s3_etag import PART_BYTES
 
 CONNECT_TIMEOUT_S = 5
 """Longest wait for a connection, in seconds."""
@@ -92,13 +94,18 @@ class Bucket:
 
     def names(self) -> set[str]:
         """Return the names of all objects."""
-        found = set()
+        return set(self.etags())
+
+    def etags(self) -> dict[str, str]:
+        """Return the entity tag of each object by its name."""
+        found = {}
         with self._call("list"):
             pages = self._client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.address.bucket, Prefix=self.address.prefix
             )
             for page in pages:
-                found |= {each["Key"].removeprefix(self.address.prefix) for each in page.get("Contents", [])}
+                for each in page.get("Contents", []):
+                    found[each["Key"].removeprefix(self.address.prefix)] = each["ETag"]
         return found
 
     def fingerprint(self, name: str) -> Fingerprint | None:
@@ -116,7 +123,10 @@ class Bucket:
         """Write a file, in parts where it is large, with its SHA-256 beside it."""
         with self._call("write", name), path.open("rb") as stream:
             self._client.upload_fileobj(
-                stream, **self._place(name), ExtraArgs={"Metadata": {SHA256_METADATA: sha256}}
+                stream,
+                **self._place(name),
+                ExtraArgs={"Metadata": {SHA256_METADATA: sha256}},
+                Config=TransferConfig(multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES),
             )
 
     def content_digest(self, name: str) -> str | None:

@@ -7,8 +7,6 @@ machines need not agree.
 """
 
 import json
-import socket
-from pathlib import Path
 
 from training.errors import MirrorError
 from training.promote.targets.s3_bucket import Bucket, Note
@@ -21,18 +19,18 @@ LEASE_S = 900.0
 
 
 class Lease:
-    """The right of one live folder to write the bucket."""
+    """The right of one owner to write the bucket."""
 
-    def __init__(self, bucket: Bucket, folder: Path) -> None:
-        """Name the holder: two processes on one live folder are kept apart by that folder's lock."""
+    def __init__(self, bucket: Bucket, owner: str) -> None:
+        """Name the owner; those who go by the same name may write at the same time."""
         self._bucket = bucket
-        self._owner = f"{socket.gethostname()}:{folder.absolute()}"
+        self._owner = owner
 
     def take(self) -> None:
         """Take the right to write, or renew it.
 
         Raises:
-            MirrorError: another live folder holds it; or the server ignores conditional writes.
+            MirrorError: another owner holds it; or the server ignores conditional writes.
         """
         content = json.dumps({"owner": self._owner, "for_s": LEASE_S}).encode()
         held = self._bucket.read_note(LEASE_OBJECT)
@@ -45,7 +43,7 @@ class Lease:
             raise self._held_by(written)
 
     def give_back(self) -> None:
-        """Give the right back, where this folder holds it."""
+        """Give the right back, where this owner holds it."""
         held = self._bucket.read_note(LEASE_OBJECT)
         if held is not None and self._owner_of(held) == self._owner:
             self._bucket.remove(LEASE_OBJECT)

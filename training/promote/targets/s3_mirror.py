@@ -4,21 +4,31 @@ Triton's own address of it (`tritonserver --model-repository=s3://…`) is `S3Mi
 cut short leaves configurations that name only what is there; the next push does the rest.
 """
 
+import socket
 from pathlib import Path
 
 from hilum.files import sha256_file
 from training.errors import MirrorError
+from training.promote.site import Belief
 from training.promote.targets.order import is_served, removal_order, repository_files
 from training.promote.targets.s3_bucket import Bucket, Fingerprint
+from training.promote.targets.s3_etag import fits
 from training.promote.targets.s3_lease import Lease
 
 
 class S3Mirror:
     """The copy in one bucket."""
 
-    def __init__(self, bucket: Bucket) -> None:
-        """Prepare; nothing is sent yet."""
+    def __init__(self, bucket: Bucket, owner: str = "") -> None:
+        """Prepare; nothing is sent yet.
+
+        Args:
+            bucket: where the copy lies.
+            owner: who has the right to write while it is held; empty for the live folder, whose processes
+                are kept apart by its own lock.
+        """
         self._bucket = bucket
+        self._owner = owner
         self.address = bucket.address.url
         """What Triton is told to read."""
         self._corrupt: set[str] = set()
@@ -45,7 +55,7 @@ class S3Mirror:
         ]
         if not stale:
             return
-        Lease(self._bucket, folder).take()
+        self._lease(folder).take()
         for name in stale:
             self._bucket.upload(name, folder / name, wanted[name].sha256)
             arrived = self._bucket.content_digest(name)
@@ -65,7 +75,7 @@ class S3Mirror:
 
         Raises: as `push`.
         """
-        lease = Lease(self._bucket, folder)
+        lease = self._lease(folder)
         gone = {name for name in self._bucket.names() if is_served(name)} - set(repository_files(folder))
         if gone:
             lease.take()
@@ -73,27 +83,30 @@ class S3Mirror:
                 self._bucket.remove(name)
         lease.give_back()
 
-    def differences(self, folder: Path, *, read: bool) -> list[str]:
+    def differences(self, folder: Path, *, believe: Belief) -> list[str]:
         """Return a sentence for everything in which the copy is not the folder.
 
         Args:
             folder: the live model repository.
-            read: whether to read every object whole. Otherwise its size and the noted SHA-256 are believed,
-                except of what an earlier reading found corrupt and no push has written again.
+            believe: what is not checked; where notes are believed, what an earlier reading found corrupt and
+                no push has written again still counts as that.
 
         Raises: as `push`.
         """
-        there = {name for name in self._bucket.names() if is_served(name)}
+        there = {name: etag for name, etag in self._bucket.etags().items() if is_served(name)}
         wanted = repository_files(folder)
-        if read:
+        if believe != "notes":
             self._corrupt.clear()
         found = [f"{self.address}/{name} is missing." for name in wanted if name not in there]
         found += [
-            f"{self.address}/{name} is not part of what is served." for name in sorted(there - set(wanted))
+            f"{self.address}/{name} is not part of what is served."
+            for name in sorted(set(there) - set(wanted))
         ]
-        look = self._corruption if read else self._noted_difference
+        look = self._noted_difference if believe == "notes" else self._corruption
         for name in wanted:
-            if name in there and (sentence := look(folder, name)):
+            if name not in there or (believe == "etags" and fits(there[name], folder / name)):
+                continue
+            if sentence := look(folder, name):
                 found.append(sentence)
         return found
 
@@ -110,6 +123,9 @@ class S3Mirror:
             for name in sorted(self._bucket.names())
             if is_served(name) and (name not in wanted or not self._holds(name, wanted[name]))
         ]
+
+    def _lease(self, folder: Path) -> Lease:
+        return Lease(self._bucket, self._owner or f"{socket.gethostname()}:{folder.absolute()}")
 
     def _holds(self, name: str, fingerprint: Fingerprint) -> bool:
         """Whether an object has this content, which is read where its metadata does not say so."""

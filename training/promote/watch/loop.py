@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 
 from hilum.errors import HilumError
+from training.errors import RefusedReleaseError
 from training.promote.watch.bell import Bell
 from training.promote.watch.metrics import WatchMetrics
 from training.promote.watch.state import State
@@ -57,6 +58,11 @@ class Loop:
         """Make one pass and remember how it ended."""
         try:
             sentence = self._one_pass()
+        except RefusedReleaseError as error:
+            self._failures = 0  # trying sooner changes nothing: what would, an event or the next poll tells
+            if not self._state.is_known(str(error)):
+                log.warning("%s", error)
+            self._state.failed(str(error))
         except (HilumError, OSError) as error:
             self._fail(str(error))
             log.warning("A pass failed (the next in at most %.0f s): %s", self._longest_pause_s(), error)

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hilum.contract import SCREENING
+from training.errors import RefusedReleaseError
 from training.promote.aliases import HandMoved, reconcile_aliases
+from training.promote.decisions import read_decisions
 from training.promote.plan import differences_of
 from training.promote.rollout import apply
 from training.promote.rollout_record import is_recorded
@@ -57,10 +59,13 @@ def make_pass(site: Site, metrics: WatchMetrics, *, hand_moved: HandMoved) -> Pa
         hand_moved: what to do with aliases that were moved in MLflow's page.
 
     Raises:
+        RefusedReleaseError: a release broke its promise here before, and is not tried again.
         HilumError: the registry, the ledger or the server does not play its part; what served, serves.
     """
     for reconciled in reconcile_aliases(site.registry, site.ledger, policy=hand_moved, who=site.who):
         log.warning("%s", reconciled.sentence)
+    since = read_decisions(site.ledger).since
+    metrics.set_promoted({role: since[role] for role in ROLES if role in since})
     aliases = site.registry.aliases(SCREENING)
     wanted: dict[str, int] = {role: aliases[role] for role in ROLES if role in aliases}
     served = tell_served(site.triton, metrics)
@@ -71,6 +76,8 @@ def make_pass(site: Site, metrics: WatchMetrics, *, hand_moved: HandMoved) -> Pa
     metrics.set_drift(disagree=differs or served != wanted)
     if differs or is_untold:
         result = _roll_out(site, metrics)
+    metrics.set_refused(refused=False)
+    if result != "nothing":
         metrics.set_drift(disagree=tell_served(site.triton, metrics) != wanted)
     done = Pass(result=result, champion=wanted.get("champion"), challenger=wanted.get("challenger"))
     if result != "nothing":
@@ -89,19 +96,22 @@ def tell_served(triton: TritonControl, metrics: WatchMetrics) -> dict[str, int]:
 def _compare(site: Site) -> tuple[bool, bool]:
     """Return whether disk or server differ from the registry, and whether the ledger lacks the last rollout.
 
-    It does where the process was killed before it could record how that rollout ended.
+    It does where that one failed, or the process was killed before it could record how it ended.
     """
     wanted = fetch_wanted(site.registry)
     outcome = "verified" if site.triton.is_live() else "written"
     # A pass comes every half minute: reading a bucket whole each time would cost gigabytes an hour.
-    differs = bool(differences_of(site, wanted, read_mirror=False))
+    differs = bool(differences_of(site, wanted, believe="notes"))
     return differs, not is_recorded(site, wanted, outcome)
 
 
 def _roll_out(site: Site, metrics: WatchMetrics) -> Result:
     start = time.monotonic()
     try:
-        outcome = apply(site).outcome
+        outcome = apply(site, again=False).outcome
+    except RefusedReleaseError:
+        metrics.set_refused(refused=True)
+        raise
     except BaseException:
         metrics.count_rollout("failed", time.monotonic() - start)
         raise

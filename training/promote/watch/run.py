@@ -6,9 +6,10 @@ from hilum.errors import HilumError
 from hilum.settings import Settings
 from hilum.stack.services import watch_port
 from training.promote.installation import open_site
-from training.promote.triton_control import TritonControl
+from training.promote.triton_fleet import opened_triton
 from training.promote.watch.app import WEBHOOK_PATH, build_app
 from training.promote.watch.bell import Bell
+from training.promote.watch.certificates import read_expiries
 from training.promote.watch.deliveries import Deliveries
 from training.promote.watch.ending import Ending
 from training.promote.watch.http_server import answering
@@ -44,7 +45,8 @@ class Passes:
             HilumError: a server does not answer, or a rollout failed.
         """
         here = self._settings
-        with TritonControl(here.triton_address, here.read_admin_key()) as triton:
+        self._metrics.set_certificates(read_expiries(here))
+        with opened_triton(here) as triton:
             tell_served(triton, self._metrics)  # also where MLflow does not answer
         try:
             with open_site(here) as site:

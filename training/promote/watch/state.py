@@ -25,6 +25,10 @@ class State:
         """No pass has ended yet."""
         self.condition: Condition | None = None
 
+    def is_known(self, sentence: str) -> bool:
+        """Whether the last pass ended with this sentence."""
+        return self.condition is not None and self.condition.sentence == sentence
+
     def succeeded(self, sentence: str) -> None:
         """Say that a pass has just succeeded."""
         now = datetime.now(UTC)

@@ -11,6 +11,7 @@ from tests.support.ledgers import fill, intrude, sqlite_url
 from training.errors import ConcurrentChangeError, LedgerBusyError, LedgerError
 from training.ledger import ledger as module
 from training.ledger.audit_ledger import audit_ledger
+from training.ledger.entry import Kind
 from training.ledger.ledger import Ledger
 
 
@@ -44,17 +45,22 @@ def test_the_folder_is_made(tmp_path: Path) -> None:
 
 def test_a_decision_on_old_news_is_refused(tmp_path: Path) -> None:
     with Ledger(sqlite_url(tmp_path)) as ledger:
-        first = ledger.append("alias_moved", who="Ada", facts={"release": 1}, expect=0)
+        first = ledger.append("alias_moved", who="Ada", facts={"release": 1}, expect={"alias_moved": 0})
         fill(ledger, 1)  # of another kind: no matter
-        second = ledger.append("alias_moved", who="Ada", facts={"release": 2}, expect=first.number)
+        seen: dict[Kind, int] = {"adopted": 0, "alias_moved": first.number}
+        second = ledger.append("alias_moved", who="Ada", facts={"release": 2}, expect=seen)
         with pytest.raises(
             ConcurrentChangeError, match=r"newest entry 'alias_moved'.* is 3 by Ada"
         ) as caught:
-            ledger.append("alias_moved", who="Bob", facts={"release": 3}, expect=first.number)
+            ledger.append("alias_moved", who="Bob", facts={"release": 3}, expect=seen)
         assert (caught.value.expected, caught.value.found) == (first.number, second.number)
         with pytest.raises(ConcurrentChangeError, match="is none, where 1 was"):
-            ledger.append("judged", who="Bob", facts={}, expect=1)
-        assert ledger.head().number == second.number
+            ledger.append("judged", who="Bob", facts={}, expect={"judged": 1})
+        seen["alias_moved"] = second.number
+        ledger.append("adopted", who="watcher", facts={"release": 9})
+        with pytest.raises(ConcurrentChangeError, match=r"newest entry 'adopted'.* is 4 by watcher"):
+            ledger.append("alias_moved", who="Bob", facts={"release": 3}, expect=seen)
+        assert ledger.head().number == second.number + 1
 
 
 def test_all_pages_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

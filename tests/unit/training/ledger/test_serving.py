@@ -173,6 +173,18 @@ def test_a_decision_that_another_replaced_explains_no_forced_deployment() -> Non
     assert "alice" not in text
 
 
+def test_a_deployment_past_the_gate_is_told_with_its_reason_although_no_decision_stands_behind_it() -> None:
+    forced: dict[str, Any] = {"forced": True, "overrode": "No gate has judged release 3."}
+    entries = chain(moved(1), done(1), rollout("rollout_began", 3, **forced), done(3, **forced))
+    entries[-1] = replace(entries[-1], why="a drill")
+    (serving,) = who_served(entries, None).servings
+    assert (serving.record["decision"], serving.record["forced"]) == (None, True)
+    assert serving.record["reason"] == "a drill"
+    assert "It was deployed past the gate: No gate has judged release 3." in describe_serving(serving)
+    (before,) = who_served(entries, at(1)).servings
+    assert (before.record["forced"], before.record["reason"]) == (False, "reason 1")  # the decision's
+
+
 def test_a_decision_during_a_rollout_does_not_hide_the_one_it_carried_out() -> None:
     entries = chain(moved(3), rollout("rollout_began", 3), moved(4), done(3))
     (serving,) = who_served(entries, None).servings

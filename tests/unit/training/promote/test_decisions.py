@@ -1,6 +1,7 @@
 """What a ledger's decisions amount to."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,13 @@ def move(ledger: Ledger, alias: Alias, release: int | None, before: int | None =
     return dict(read_decisions(ledger).aliases)
 
 
+def since(ledger: Ledger) -> tuple[datetime | None, datetime | None]:
+    """Return since when champion and challenger are what they are."""
+    found = read_decisions(ledger).since
+    assert found.keys() == read_decisions(ledger).aliases.keys()
+    return found.get("champion"), found.get("challenger")
+
+
 def test_nothing_is_decided_at_first(ledger: Ledger) -> None:
     assert read_decisions(ledger).basis == 0
     assert read_decisions(ledger).aliases == {}
@@ -49,6 +57,24 @@ def test_one_decision_moves_champion_previous_and_challenger(ledger: Ledger) -> 
 def test_the_first_decision_takes_over_what_the_registry_said_before(ledger: Ledger) -> None:
     assert move(ledger, "champion", 5, before=4) == {"champion": 5, "previous": 4}
     assert read_decisions(ledger).champions == {4, 5}
+
+
+def test_since_when_a_release_has_its_alias(ledger: Ledger) -> None:
+    move(ledger, "champion", 1)
+    first, _ = since(ledger)
+    assert first is not None
+    move(ledger, "challenger", 2)
+    assert since(ledger)[0] == first
+    move(ledger, "champion", 1)  # it is that already
+    champion, challenger = since(ledger)
+    assert champion == first
+    assert challenger is not None
+    assert challenger > first
+    move(ledger, "champion", 2)
+    champion, challenger = since(ledger)
+    assert champion is not None
+    assert champion > first
+    assert challenger is None
 
 
 def test_no_release_is_challenger_or_previous_of_itself(ledger: Ledger) -> None:
@@ -99,10 +125,11 @@ class OvertakenLedger(Ledger):
         return super().append(kind, **named)
 
 
-def test_a_promotion_that_an_adoption_overtook_has_no_effect(tmp_path: Path) -> None:
+def test_a_promotion_that_an_adoption_overtook_is_not_recorded(tmp_path: Path) -> None:
     with OvertakenLedger(sqlite_url(tmp_path)) as ledger:
         move(ledger, "champion", 1)
         with pytest.raises(ConcurrentChangeError, match="by watcher"):
             move(ledger, "champion", 2)
+        assert [entry.kind for entry in ledger.entries()] == ["alias_moved", "adopted"]
         assert read_decisions(ledger).aliases == {"champion": 9, "previous": 1}
         assert move(ledger, "champion", 3) == {"champion": 3, "previous": 9}

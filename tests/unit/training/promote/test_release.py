@@ -56,6 +56,11 @@ FIRST_FORMAT = """\
 }"""
 """A release as the first version of Hilum wrote it."""
 
+SECOND_FORMAT = FIRST_FORMAT.replace('"format": 1', '"format": 2').replace(
+    '  "version"', '  "temperature": 1.5,\n  "version"'
+)
+"""One before there were reference samples."""
+
 
 def test_a_release_survives_its_text() -> None:
     release = toy_record()
@@ -74,18 +79,22 @@ def test_the_digest_does_not_depend_on_the_order_of_thresholds() -> None:
         {"thresholds": {"lung_opacity": 0.4, "covid19": 0.61}},
         {"golden_cases": ()},
         {"decoder_digest": "00" * 32},
+        {"reference_sha256": "12" * 32},
     ],
 )
 def test_the_digest_covers_everything(change: dict[str, object]) -> None:
     assert toy_record(**change).digest != toy_record().digest
 
 
-def test_a_release_of_the_first_format_keeps_its_text_and_its_digest() -> None:
-    text = FIRST_FORMAT.encode()
+@pytest.mark.parametrize(("text", "temperature"), [(FIRST_FORMAT, None), (SECOND_FORMAT, 1.5)])
+def test_a_release_of_an_earlier_format_keeps_its_text_and_its_digest(
+    text: str, temperature: float | None
+) -> None:
     release = Release.model_validate_json(text)
-    assert release.filter.temperature is None
-    assert release.to_json() == text
-    assert release.digest == sha256_bytes(text)
+    assert release.filter.temperature == temperature
+    assert release.reference_sha256 is None
+    assert release.to_json() == text.encode()
+    assert release.digest == sha256_bytes(text.encode())
 
 
 def test_the_digest_covers_the_temperature() -> None:
@@ -104,7 +113,7 @@ def test_what_triton_serves_carries_the_digest_and_both_versions() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"format": 3}, {"colour": "red"}, {"map_size": (14,)}, {"embedding_size": "many"}]
+    "change", [{"format": 4}, {"colour": "red"}, {"map_size": (14,)}, {"embedding_size": "many"}]
 )
 def test_a_record_of_another_form_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):

@@ -8,11 +8,16 @@ from typing import Any
 import pytest
 
 from tests.support.ledgers import sqlite_url
-from training.errors import HalfDoneError, RolloutError
+from training.errors import BrokenPromiseError, HalfDoneError, RefusedReleaseError, RolloutError
 from training.ledger.ledger import Ledger
 from training.ledger.serving import who_served
 from training.promote.rollout import _undone_on_failure
-from training.promote.rollout_record import record_outcome, recorded
+from training.promote.rollout_record import (
+    record_outcome,
+    recorded,
+    refuse_broken_promise,
+    rollout_facts,
+)
 from training.promote.site import Site
 from training.promote.wanted import Wanted
 from training.promote.withdrawal import NOTHING, withdraw
@@ -54,8 +59,8 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield made
 
 
-def wanted(number: int) -> Wanted:
-    champion: Any = SimpleNamespace(number=number)
+def wanted(number: int, digest: str = "") -> Wanted:
+    champion: Any = SimpleNamespace(number=number, release=SimpleNamespace(digest=digest or f"of-{number}"))
     return Wanted(by_role={"champion": champion})
 
 
@@ -90,6 +95,44 @@ def test_a_rollout_that_was_undone_failed(site: Site) -> None:
         raise RolloutError("No memory.")
     assert kinds(site) == ["rolled_out", "rollout_began", "rollout_failed"]
     assert certainties(site) == [(1, "answered")]
+
+
+def break_promise(site: Site) -> None:
+    """Let a rollout of release 2 fail because of its golden cases."""
+    with (
+        pytest.raises(RolloutError, match="Release 1 answers as before"),
+        recorded(site, wanted(2)),
+        _undone_on_failure(swap_that(None)),
+    ):
+        raise BrokenPromiseError(2, "of-2", "golden/0.png: accepted is False, promised was True.")
+
+
+def test_a_broken_promise_is_remembered_for_the_same_content_alone(site: Site) -> None:
+    refuse_broken_promise(site, wanted(2))
+    break_promise(site)
+    with pytest.raises(RefusedReleaseError, match=r"Release 2 is not tried again: .*accepted is False"):
+        refuse_broken_promise(site, wanted(2))
+    refuse_broken_promise(site, wanted(1))
+    refuse_broken_promise(site, wanted(2, "mended"))
+    assert certainties(site) == [(1, "answered")]
+
+
+def test_another_failure_is_no_broken_promise(site: Site) -> None:
+    with pytest.raises(RolloutError), recorded(site, wanted(2)):
+        raise RolloutError("No memory.")
+    refuse_broken_promise(site, wanted(2))
+
+
+@pytest.mark.parametrize("kind", ["alias_moved", "adopted", "rollout_began", "rolled_out"])
+def test_a_broken_promise_is_forgotten_with_the_next_decision_or_rollout(site: Site, kind: Any) -> None:
+    break_promise(site)
+    site.ledger.append("judged", who="Ada", facts={"release": 2})
+    elsewhere = {**rollout_facts(site, wanted(2)), "triton": "other:8001"}
+    site.ledger.append("rollout_began", who="Ada", facts=elsewhere)
+    with pytest.raises(RefusedReleaseError):
+        refuse_broken_promise(site, wanted(2))
+    site.ledger.append(kind, who="Ada", facts=rollout_facts(site, wanted(2)))
+    refuse_broken_promise(site, wanted(2))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from hilum.contract import CLASSIFIER, FILTER, MODELS, MONITOR, SCREENING
 from tests.support.toy_models import toy_classifier, toy_filter
 from tests.support.toy_release import save_onnx, toy_release
 from training.errors import RepositoryError
+from training.export.passport import passport_path
 from training.promote.serving import find_serving
 from training.promote.swap import Swap
 from training.repository.layout import listed_versions, write_lineup, write_repository
@@ -157,6 +158,21 @@ def test_the_same_release_again_changes_nothing(live: Path, tmp_path: Path) -> N
     go(swap)
     assert not swap.changed
     assert {path: path.stat().st_mtime_ns for path in live.rglob("*")} == before
+
+
+@pytest.mark.parametrize("damage", [None, b"damaged"])
+def test_a_passport_that_is_missing_or_damaged_is_renewed_and_no_network_touched(
+    live: Path, tmp_path: Path, damage: bytes | None
+) -> None:
+    network = live / FILTER / "1" / "model.onnx"
+    if damage:
+        passport_path(network).write_bytes(damage)
+    before = network.stat().st_mtime_ns
+    swap = swap_to(OLD, live, tmp_path / "second")
+    passport_path(swap.source / FILTER / "1" / "model.onnx").write_bytes(b"passport")
+    go(swap)
+    assert passport_path(network).read_bytes() == b"passport"
+    assert network.stat().st_mtime_ns == before
 
 
 def test_another_count_of_instances_is_rolled_out(live: Path, tmp_path: Path) -> None:

@@ -108,6 +108,23 @@ def test_a_version_folder_that_somebody_emptied_is_made_again(tmp_path: Path) ->
     assert lint_repository(live) == []
 
 
+def test_the_reference_sample_lies_beside_its_monitor_and_is_renewed(tmp_path: Path) -> None:
+    both = Lineup(champion=toy_release(1), challenger=toy_release(2))
+    write_toy_repository(tmp_path / "toys", toy_release(), tmp_path)
+    networks = {(FILTER, 1): tmp_path / "filter.onnx", (CLASSIFIER, 1): tmp_path / "classifier.onnx"}
+    for name in ("live", "draft"):
+        write_lineup(tmp_path / name, both, networks=networks, references={1: b"{}"})
+    live, draft = tmp_path / "live", tmp_path / "draft"
+    files = sorted(str(path.relative_to(live)) for path in live.rglob("reference.json"))
+    assert files == ["xray_monitor/1/reference.json"]
+    assert lint_repository(live) == []
+    expected = tree(live)
+    reference = live / MONITOR / "1" / "reference.json"
+    reference.write_text("torn")
+    assert move_versions(draft, live, both, may_repair=False) == {MONITOR}
+    assert tree(live) == expected
+
+
 def test_whole_models_replace_what_is_there(tmp_path: Path) -> None:
     live = write_toy_repository(tmp_path / "live", toy_release(1, filter_version=4), tmp_path)
     draft = write_toy_repository(tmp_path / "draft", toy_release(2, filter_version=5), tmp_path)

@@ -11,10 +11,11 @@ from tests.support.toy_record import network
 from training.data.cache import RadiographCache
 from training.data.metadata import DataSet
 from training.data.sample_table import FILTER_LABELS, SampleTable
+from training.promote.asking import FrontDoorAnswer
 from training.promote.gate.answers import CLASSIFIER_ANSWERS, ServedAnswers
 from training.promote.gate.cases import GateCases
 from training.promote.gate.comparison import Side, compare, nothing_to_compare
-from training.promote.gate.front_door import FrontDoor, FrontDoorAnswer
+from training.promote.gate.front_door import FrontDoor
 from training.promote.gate.policy import LatencyRules, Policy
 from training.promote.verdict import Check
 

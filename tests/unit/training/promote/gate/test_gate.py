@@ -4,7 +4,7 @@ from typing import cast
 import pytest
 
 from training.errors import UnknownVersionError
-from training.promote.gate.gate import resolve_release
+from training.promote.gate.gate import resolve_opponent
 from training.registry import RegisteredVersion, Registry
 
 
@@ -24,7 +24,7 @@ class Registered:
 
 
 def resolved(against: str, **aliases: int) -> int | None:
-    return resolve_release(cast(Registry, Registered(**aliases)), against)
+    return resolve_opponent(cast(Registry, Registered(**aliases)), against)
 
 
 def test_an_alias_or_a_number_names_the_release_to_compare_with() -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from hilum.radiograph import RadiographError, decode_radiograph
 from tests.support.gate_stored import GOLDEN_FILE, stored_release
+from training.promote.asking import FrontDoorAnswer
 from training.promote.gate.front_door import (
     FrontDoor,
-    FrontDoorAnswer,
     FrontDoorError,
     RefusedImageError,
 )
@@ -115,10 +115,7 @@ def test_golden_cases_are_held_to_their_promise() -> None:
     door.golden = FrontDoorAnswer(
         release=6, valid_probability=0.9, accepted=True, probabilities=(0.7, 0.2, 0.1)
     )
-    assert (
-        "Release 6 answers golden/0.png instead of release 7."
-        in check_golden(cast(FrontDoor, door), STORED).sentence
-    )
+    assert "release 6 answers instead of release 7." in check_golden(cast(FrontDoor, door), STORED).sentence
     door.golden = FrontDoorAnswer(
         release=7, valid_probability=0.9, accepted=True, probabilities=(0.6, 0.3, 0.1)
     )

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 import pytest
 
 from hilum.errors import HilumError
+from training.errors import RefusedReleaseError
 from training.promote.watch.bell import Bell
 from training.promote.watch.loop import FIRST_RETRY_S, LONGEST_RETRY_S, Loop
 from training.promote.watch.metrics import WatchMetrics
@@ -101,6 +102,18 @@ def test_no_failure_ends_it(error: Exception, caplog: pytest.LogCaptureFixture) 
     assert str(error) in state.condition.sentence
     assert state.condition.last_success_at is None
     assert str(error) in caplog.text
+    assert "hilum_rollout_last_success_timestamp_seconds 0.0" in metrics
+
+
+def test_a_refused_release_is_polled_for_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    refused = [RefusedReleaseError("Release 2 is not tried again.")] * 3
+    with caplog.at_level(logging.WARNING):
+        pauses, state, metrics = run([HilumError("no"), *refused])
+    assert pauses[1:] == [INTERVAL_S] * 3
+    assert state.condition is not None
+    assert not state.condition.succeeded
+    assert state.condition.sentence == "Release 2 is not tried again."
+    assert caplog.text.count("Release 2 is not tried again.") == 1
     assert "hilum_rollout_last_success_timestamp_seconds 0.0" in metrics
 
 
