@@ -9,10 +9,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from hilum.monitoring.programs import Program, missing_programs
 from hilum.probe import answers_ok
 from hilum.settings import Settings
 from hilum.stack.marked import find_marked
-from hilum.stack.services import Service, local_services
+from hilum.stack.service import Service
+from hilum.stack.services import local_services
 from hilum.triton.errors import MissingTritonError
 from hilum.triton.installation import LIBPYTHON, find_libpython, find_triton
 from hilum.triton.server import SHARED_MEMORY
@@ -65,6 +67,7 @@ def diagnose(settings: Settings) -> list[Check]:
             NEEDED_SHARED_MEMORY,
             "sudo mount -o remount,size=1G /dev/shm   (in a container: --shm-size=1g)",
         ),
+        *(check_missing(program) for program in missing_programs()),
         *(check for service in services for check in check_ports(service, settings.home)),
         *(check_answers(service) for service in services),
     ]
@@ -102,6 +105,16 @@ def check_found(name: str, find: Callable[[], str], remedy: str) -> Check:
         return Check(check=name, status="ok", found=find())
     except MissingTritonError as error:
         return Check(check=name, status="fail", found=str(error).split(". ")[0], remedy=remedy)
+
+
+def check_missing(program: Program) -> Check:
+    """Say that a program of monitoring is not installed: the stack runs without it."""
+    return Check(
+        check=program.name,
+        status="warn",
+        found=f"not installed: {program.without}",
+        remedy=program.remedy,
+    )
 
 
 def check_space(name: str, folder: Path, needed: int, remedy: str) -> Check:

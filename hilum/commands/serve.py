@@ -46,7 +46,7 @@ def serve(
         stderr.print(f"Starting Triton on {server.repository} ...")
         with running(server, log) as process:
             stdout.print(f"gRPC     {server.addresses.grpc}")
-            stdout.print(f"HTTP     http://{chosen.host}:{chosen.http_port}")
+            stdout.print(f"HTTP     {server.addresses.http_url}")
             stdout.print(f"metrics  {server.addresses.metrics_url}")
             stdout.print(f"log      {log}")
             stderr.print("Triton is ready. Ctrl-C stops it.")

@@ -10,6 +10,7 @@ from rich.table import Table
 from hilum.console import emit_json, progress_bar, stderr, stdout
 from hilum.errors import ServiceUnreachableError
 from hilum.interrupt import until_stopped
+from hilum.monitoring.programs import missing_programs
 from hilum.settings import settings
 from hilum.stack.stack import ServiceStatus, Stack
 from hilum.triton.addresses import TritonAddresses
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 @click.option("--detach", is_flag=True, help="Return once everything is ready; `hilum down` stops it.")
 def up(*, detach: bool) -> None:
     """Start MLflow, Triton and the rollout watcher on this machine, and keep them running.
+
+    Prometheus and Alertmanager too, where they are installed, with the alerts of docs/runbooks;
+    HILUM_ALERT_WEBHOOK names the URL that receives them.
 
     State lives in HILUM_HOME (default .hilum): databases, logs, the live model repository. A server
     that dies is started again. Without --detach everything stops with Ctrl-C.
@@ -72,6 +76,7 @@ def status(*, as_json: bool) -> None:
       hilum status
       hilum status --json | jq -r 'select(.service) | "\\(.service) \\(.healthy)"'
     """
+    from hilum.tls import TlsFiles
     from hilum.triton.admin import fetch_model_states
 
     services = Stack(settings()).status()
@@ -80,9 +85,11 @@ def status(*, as_json: bool) -> None:
             emit_json(asdict(service))
     else:
         stdout.print(_service_table(services))
+    _say_missing()
     if any(service.service == "triton" and service.healthy for service in services):
         address = TritonAddresses.from_settings(settings()).grpc
-        models = fetch_model_states(address, settings().read_admin_key())
+        tls = TlsFiles.from_settings(settings())
+        models = fetch_model_states(address, settings().read_admin_key(), tls)
         if as_json:
             for model in models:
                 emit_json(asdict(model))
@@ -102,7 +109,15 @@ def _start(stack: Stack) -> None:
             if progress.disable:
                 stderr.print(f"{service.name} is ready.")
     for service in stack.services:
-        stdout.print(f"{service.name:8} {service.address}")
+        stdout.print(f"{service.name:12} {service.address}")
+    _say_missing()
+
+
+def _say_missing() -> None:
+    """Say what of monitoring is not installed, what is lost by that, and the command that installs it."""
+    for program in missing_programs():
+        text = f"{program.name} is not installed: {program.without}. To get it:\n{program.remedy}"
+        stderr.print(text, soft_wrap=True)  # a command that is broken over two lines cannot be copied
 
 
 def _service_table(services: list[ServiceStatus]) -> Table:

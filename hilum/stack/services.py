@@ -4,39 +4,20 @@ import base64
 import os
 import re
 import secrets
+import socket
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from hilum.files import write_once
 from hilum.interrupt import until_stopped
 from hilum.ports import Port
 from hilum.settings import Settings
+from hilum.stack.monitoring import monitoring_services
+from hilum.stack.service import Service
 from hilum.triton.addresses import TritonAddresses
 from hilum.triton.log import find_causes as find_triton_causes
 from hilum.triton.process import running
 from hilum.triton.server import TritonServer
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Service:
-    """One server of the stack."""
-
-    name: str
-    """Names its process, its log and itself in messages."""
-    address: str
-    """Where people and programs reach it."""
-    health_url: str
-    """Answers 200 once the server is ready."""
-    ports: tuple[Port, ...]
-    """The ports that must be free before it starts."""
-    ready_timeout_s: float
-    """Longest start, in seconds."""
-    find_causes: Callable[[str], list[str]]
-    """Finds the lines of its log that say why it did not start."""
-    run: Callable[[Settings], None]
-    """Runs the server; returns once it was stopped, if at all."""
 
 
 def local_services(settings: Settings) -> tuple[Service, ...]:
@@ -72,6 +53,7 @@ def local_services(settings: Settings) -> tuple[Service, ...]:
             find_causes=find_python_causes,
             run=run_rollout,
         ),
+        *monitoring_services(settings),
     )
 
 
@@ -95,13 +77,35 @@ def mlflow_environment(settings: Settings) -> dict[str, str]:
     Telemetry and background jobs are off. Webhooks may go to this machine, over http; their secrets
     are kept encrypted under a key that outlives the server, and a new webhook is called at once.
     """
-    return dict(os.environ) | {
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
-        "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
-        "MLFLOW_WEBHOOK_CACHE_TTL": "0",
-        "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": _webhook_encryption_key(settings.home),
+    return (
+        mlflow_names(settings)
+        | dict(os.environ)
+        | {
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
+            "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
+            "MLFLOW_WEBHOOK_CACHE_TTL": "0",
+            "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": _webhook_encryption_key(settings.home),
+        }
+    )
+
+
+def mlflow_names(settings: Settings) -> dict[str, str]:
+    """Return, as MLflow's variables, under which names it may be asked; it refuses others (DNS rebinding).
+
+    Left to itself it knows addresses only, and neither `HILUM_HOST` nor this machine's own name. For further
+    names, those of a proxy say, set the same variables: they win.
+    """
+    names = list(dict.fromkeys((settings.host, socket.gethostname())))
+    # An address ends in a digit, a name under a top-level domain does not.
+    private = [f"{start}.*[0-9]" for start in ("10", "192.168", *(f"172.{n}" for n in range(16, 32)))]
+    hosts = [f"{name}:{settings.mlflow_port}" for name in (*names, "localhost", "127.0.0.1", *private)]
+    return {
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ",".join(hosts),
+        "MLFLOW_SERVER_CORS_ALLOWED_ORIGINS": ",".join(
+            f"http://{name}:{settings.mlflow_port}" for name in names
+        ),
     }
 
 
@@ -148,11 +152,6 @@ def find_python_causes(log: str) -> list[str]:
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if re.match(r"(Error|[\w.]+(Error|Exception)): ", line)]
     return [line.removeprefix("Error: ") for line in (errors or lines)[-1:]]
-
-
-def log_path(home: Path, name: str) -> Path:
-    """Return where the stack keeps a service's log."""
-    return home / "logs" / f"{name}.log"
 
 
 def watch_port(settings: Settings) -> Port:

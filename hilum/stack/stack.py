@@ -10,7 +10,8 @@ from hilum.errors import ServiceUnreachableError, UsageError
 from hilum.probe import answers_ok
 from hilum.settings import Settings
 from hilum.stack.marked import end_marked, find_marked, wait_gone
-from hilum.stack.services import Service, local_services, log_path
+from hilum.stack.service import Service, log_path
+from hilum.stack.services import local_services
 from hilum.stack.supervision import FAILED_STATES, GIVEN_UP_STATES, Supervisor
 from hilum.triton.errors import ServerFailedError
 from hilum.triton.installation import find_libpython, find_triton

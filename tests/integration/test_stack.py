@@ -14,12 +14,14 @@ import mlflow
 import pytest
 
 from hilum.contract import FILTER, MODELS
+from hilum.monitoring.programs import ALERTMANAGER, PROMETHEUS
 from hilum.ports import Port
 from hilum.probe import answers_ok
 from hilum.stack.marked import find_marked
 from tests.support.data import REPOSITORY
 from tests.support.front_door import ask_front_door
 from tests.support.image_files import drawn_picture, encoded
+from tests.support.monitoring import fetch_json
 from tests.support.ports import free_ports
 from tests.support.rollout_site import ToyReleases
 from tests.support.servers import instances
@@ -40,13 +42,15 @@ class Site:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        names = ("HTTP", "GRPC", "METRICS", "MLFLOW", "WATCH")
+        monitoring = [each.name for each in (PROMETHEUS, ALERTMANAGER) if each.find() and PROMETHEUS.find()]
+        names = ("HTTP", "GRPC", "METRICS", "MLFLOW", "WATCH", *(name.upper() for name in monitoring))
         self.ports = dict(zip(names, free_ports(len(names)), strict=True))
         variables = {f"HILUM_{name}_PORT": str(port) for name, port in self.ports.items()}
         self.environment = os.environ | variables | {"HILUM_HOME": str(home)}
         self.grpc = f"127.0.0.1:{self.ports['GRPC']}"
         self.mlflow = f"http://127.0.0.1:{self.ports['MLFLOW']}"
         self.watcher = f"http://127.0.0.1:{self.ports['WATCH']}"
+        self.monitoring = {name: f"http://127.0.0.1:{self.ports[name.upper()]}" for name in monitoring}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a `hilum` command."""
@@ -101,7 +105,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     try:
         code, stdout, stderr = site.run("up", "--detach")
         assert code == 0, stderr
-        assert stdout.split() == ["mlflow", site.mlflow, "triton", site.grpc, "rollout", site.watcher]
+        expected = ["mlflow", site.mlflow, "triton", site.grpc, "rollout", site.watcher]
+        assert stdout.split() == [*expected, *(word for each in site.monitoring.items() for word in each)]
         yield site
     finally:
         code, _, stderr = site.run("down")
@@ -126,7 +131,8 @@ class TestRunning:
     def test_status_says_so(self, site: Site) -> None:
         code, services, models = site.status()
         assert code == 0
-        assert [service["healthy"] for service in services.values()] == [True, True, True]
+        assert list(services) == ["mlflow", "triton", "rollout", *site.monitoring]
+        assert all(service["healthy"] for service in services.values())
         assert {(model["model"], model["version"], model["state"]) for model in models} == {
             (name, "1", "READY") for name in MODELS
         }
@@ -160,6 +166,19 @@ class TestRunning:
         for number in site.ports.values():
             assert checks[f"port {number}"]["found"].startswith("used by our")
         assert checks["triton"]["status"] == checks["mlflow"]["status"] == "ok"
+
+    @pytest.mark.skipif(PROMETHEUS.find() is None, reason="prometheus is not installed")
+    def test_prometheus_knows_every_server_and_rule(self, site: Site) -> None:
+        address = site.monitoring["prometheus"]
+        targets = fetch_json(f"{address}/api/v1/targets")["data"]["activeTargets"]
+        monitored = {"triton": "METRICS", "rollout": "WATCH"} | {
+            name: name.upper() for name in site.monitoring
+        }
+        assert {target["labels"]["job"]: target["scrapeUrl"] for target in targets} == {
+            job: f"http://127.0.0.1:{site.ports[name]}/metrics" for job, name in monitored.items()
+        }
+        rules = fetch_json(f"{address}/api/v1/rules")["data"]["groups"]
+        assert "HilumTritonDown" in {rule["name"] for group in rules for rule in group["rules"]}
 
     def test_secrets_are_the_owners(self, site: Site) -> None:
         for name in ("admin-key", "supervisord.conf"):
@@ -295,7 +314,8 @@ class TestStops:
     def test_nothing_where_nothing_runs(self, fresh_site: Site) -> None:
         code, services, models = fresh_site.status()
         assert code == 4
-        assert [service["state"] for service in services.values()] == ["STOPPED"] * 3
+        assert list(services) == ["mlflow", "triton", "rollout", *fresh_site.monitoring]
+        assert {service["state"] for service in services.values()} == {"STOPPED"}
         assert models == []
         assert "Nothing was running" in fresh_site.run("down")[2]
         assert not fresh_site.home.exists()

@@ -20,7 +20,7 @@ from tests.support.ports import free_ports
 
 
 def settings(home: Path) -> Settings:
-    http, grpc, metrics, mlflow, watch = free_ports(5)
+    http, grpc, metrics, mlflow, watch, prometheus, alertmanager = free_ports(7)
     return Settings(
         home=home,
         http_port=http,
@@ -28,6 +28,8 @@ def settings(home: Path) -> Settings:
         metrics_port=metrics,
         mlflow_port=mlflow,
         watch_port=watch,
+        prometheus_port=prometheus,
+        alertmanager_port=alertmanager,
     )
 
 
@@ -79,3 +81,12 @@ def test_a_strangers_port_fails(tmp_path: Path) -> None:
         (check,) = check_ports(mlflow, tmp_path)
     assert (check.status, check.found) == ("fail", "used by another program")
     assert check.remedy == "export HILUM_MLFLOW_PORT=<a free port>"
+
+
+def test_missing_monitoring_warns_with_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    checks = {check.check: check for check in diagnose(settings(tmp_path / "home"))}
+    for name, package in (("prometheus", "prometheus"), ("alertmanager", "prometheus-alertmanager")):
+        assert checks[name].status == "warn"
+        assert checks[name].found.startswith("not installed: ")
+        assert checks[name].remedy.startswith(f"sudo apt-get install --no-install-recommends {package} && ")

@@ -1,3 +1,5 @@
+import socket
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -17,16 +19,57 @@ from tests.support.ports import free_ports
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(
-        home=tmp_path / "home", http_port=1, grpc_port=2, metrics_port=3, mlflow_port=4, watch_port=5
+        home=tmp_path / "home",
+        http_port=1,
+        grpc_port=2,
+        metrics_port=3,
+        mlflow_port=4,
+        watch_port=5,
+        prometheus_port=6,
+        alertmanager_port=7,
     )
 
 
-def test_services_answer_where_the_settings_say(settings: Settings) -> None:
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder in which programs are looked for."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    return folder
+
+
+def install(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).touch(mode=0o755)
+
+
+def test_services_answer_where_the_settings_say(settings: Settings, installed: Path) -> None:
+    install(installed, "prometheus", "prometheus-alertmanager")
     services = {service.name: service for service in local_services(settings)}
     assert services["mlflow"].address == settings.mlflow_address == "http://127.0.0.1:4"
     assert services["triton"].address == settings.triton_address == "127.0.0.1:2"
     assert services["rollout"].address == "http://127.0.0.1:5"
-    assert [port.number for service in services.values() for port in service.ports] == [4, 1, 2, 3, 5]
+    assert services["prometheus"].health_url == "http://127.0.0.1:6/-/ready"
+    assert services["alertmanager"].health_url == "http://127.0.0.1:7/-/ready"
+    ports = [port.number for service in services.values() for port in service.ports]
+    assert ports == [4, 1, 2, 3, 5, 6, 7]
+
+
+@pytest.mark.parametrize(
+    ("programs", "names"),
+    [
+        ([], []),
+        (["prometheus"], ["prometheus"]),
+        (["prometheus", "alertmanager"], ["prometheus", "alertmanager"]),
+        (["prometheus-alertmanager"], []),  # nothing would give it alerts
+    ],
+)
+def test_the_stack_monitors_itself_with_what_is_installed(
+    settings: Settings, installed: Path, programs: list[str], names: list[str]
+) -> None:
+    install(installed, *programs)
+    assert [service.name for service in local_services(settings)] == ["mlflow", "triton", "rollout", *names]
 
 
 def test_naming_the_services_writes_nothing(settings: Settings) -> None:
@@ -52,6 +95,30 @@ def test_mlflow_calls_nobody(settings: Settings, monkeypatch: pytest.MonkeyPatch
     assert environment["MLFLOW_DISABLE_TELEMETRY"] == "true"
     assert environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] == "false"
     assert environment["CALLERS_OWN"] == "kept"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "mlflow.ward.example"])
+def test_mlflow_may_be_asked_by_the_names_of_this_machine(tmp_path: Path, host: str) -> None:
+    given = mlflow_environment(Settings(home=tmp_path, host=host, mlflow_port=4))
+    hosts = given["MLFLOW_SERVER_ALLOWED_HOSTS"].split(",")
+    assert {f"{name}:4" for name in (host, socket.gethostname(), "localhost", "127.0.0.1")} <= set(hosts)
+    for name, is_allowed in (
+        ("10.1.2.3:4", True),
+        ("172.31.0.9:4", True),
+        ("172.32.0.1:4", False),
+        ("192.168.0.7:4", True),
+        ("192.168.0.7:5", False),
+        ("10.rebound.example:4", False),
+    ):
+        assert any(fnmatch(name, pattern) for pattern in hosts) is is_allowed, name
+    assert f"http://{socket.gethostname()}:4" in given["MLFLOW_SERVER_CORS_ALLOWED_ORIGINS"].split(",")
+
+
+def test_further_names_of_mlflow_are_the_callers_choice(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_SERVER_ALLOWED_HOSTS", "mlflow.example")
+    assert mlflow_environment(settings)["MLFLOW_SERVER_ALLOWED_HOSTS"] == "mlflow.example"
 
 
 def test_mlflow_keeps_webhook_secrets_over_a_restart(settings: Settings) -> None:
