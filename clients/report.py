@@ -57,11 +57,16 @@ def write_csv(path: Path, outcomes: Sequence[Outcome]) -> None:
     Raises:
         OSError: the disk is full or read-only; the old file, if any, is untouched.
     """
+    write_atomic(path, as_csv(outcomes))
+
+
+def as_csv(outcomes: Sequence[Outcome]) -> bytes:
+    """Return the outcomes as a table, one row per file."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, CSV_COLUMNS, restval="")
     writer.writeheader()
     writer.writerows(_csv_row(outcome) for outcome in outcomes)
-    write_atomic(path, text.getvalue().encode())
+    return text.getvalue().encode()
 
 
 def _build_table(outcomes: Sequence[Outcome]) -> Table:

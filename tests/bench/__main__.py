@@ -13,7 +13,7 @@ from hilum.settings import settings
 from tests.bench.comparisons import Sizes
 from tests.bench.report import print_report
 
-BENCHES = ("serving", "training", "evaluation", "rollout")
+BENCHES = ("serving", "monitor", "training", "evaluation", "rollout", "scaling")
 
 
 @click.command()
@@ -53,7 +53,7 @@ def bench(
     releases: tuple[int, int] | None,
     moves: int,
 ) -> None:
-    """Measure serving and training beside a plain loop, evaluation, and rollouts; all of it unless named."""
+    """Measure serving and training beside a plain loop, and much else; all of it unless named."""
     met = True
     if "serving" in (benches or BENCHES):
         from tests.bench.serving import compare_serving
@@ -61,6 +61,13 @@ def bench(
         sizes = Sizes(rounds=rounds, requests=requests)
         met &= print_report(
             "serving", compare_serving(repository or settings().live_repository, images, sizes)
+        )
+    if "monitor" in (benches or BENCHES):
+        from tests.bench.monitoring import compare_monitor
+
+        sizes = Sizes(rounds=rounds, requests=requests)
+        met &= print_report(
+            "monitor", compare_monitor(repository or settings().live_repository, images, sizes)
         )
     if "training" in (benches or BENCHES):
         from training.torchvision_schemas import declare_missing_operators
@@ -77,6 +84,13 @@ def bench(
         from tests.bench.rollout import measure_rollout
 
         met &= print_report("rollout", measure_rollout(releases, moves=moves))
+    if "scaling" in (benches or BENCHES):
+        from tests.bench.scaling import compare_scaling
+
+        sizes = Sizes(rounds=rounds, requests=requests)
+        met &= print_report(
+            "scaling", compare_scaling(repository or settings().live_repository, images, sizes)
+        )
     sys.exit(0 if met else 1)
 
 

@@ -32,6 +32,8 @@ class Bench:
 
     url: str
     pid: int
+    ready_s: float
+    """From start to ready, in seconds."""
     direct: DirectLoop
     accepted: Sequence[bytes]
     rejected: Sequence[bytes]

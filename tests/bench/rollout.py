@@ -38,7 +38,7 @@ from training.registry import Registry
 IN_FLIGHT = 8
 """Requests at any time, while it is measured what a move costs callers."""
 
-STEPS = ("look", "fetch", "stage", "load", "swap", "verify")
+STEPS = ("look", "fetch", "stage", "load", "ask", "swap", "verify")
 """The steps from an alias's move to verified traffic; what is dropped afterwards delays nobody."""
 
 MOVES_UNDER_LOAD = 20

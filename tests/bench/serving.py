@@ -4,6 +4,8 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -35,13 +37,35 @@ def compare_serving(repository: Path, images: Path | None, sizes: Sizes) -> list
     Raises:
         UsageError: no release is in the repository, or the images do not fit its filter.
     """
+    with serving_bench(repository, images, sizes) as bench:
+        return [
+            *compare_throughput(bench),
+            *compare_latency(bench),
+            *compare_cpu_time(bench),
+            Measurement(name="ready_s", what="start to ready, s", value=bench.ready_s, at_most=15),
+            Measurement(
+                name="memory_gib",
+                what="memory of the whole server after load (PSS), GiB",
+                value=resident_bytes(bench.pid) / 2**30,
+                at_most=1.5,
+            ),
+        ]
+
+
+@contextmanager
+def serving_bench(repository: Path, images: Path | None, sizes: Sizes) -> Iterator[Bench]:
+    """Serve a copy of `repository` for the time of a benchmark, warm, with the yardstick beside it.
+
+    Raises:
+        UsageError: no release is in the repository, or the images do not fit its filter.
+    """
     if not (repository / SCREENING / "config.pbtxt").is_file():
         raise UsageError(
             f"There is no release in the model repository {repository}. Run `make demo` first, "
             "or name another repository with --repository."
         )
     with tempfile.TemporaryDirectory(prefix="hilum-bench-") as folder:
-        server = _own_server(repository, Path(folder))
+        server = own_server(repository, Path(folder))
         start = time.monotonic()
         with running(server, Path(folder) / "triton.log") as process:
             ready_s = time.monotonic() - start
@@ -53,27 +77,17 @@ def compare_serving(repository: Path, images: Path | None, sizes: Sizes) -> list
                 bench = Bench(
                     url=url,
                     pid=process.pid,
+                    ready_s=ready_s,
                     direct=direct,
                     accepted=found.accepted,
                     rejected=found.rejected,
                     sizes=sizes,
                 )
                 bench.load(bench.accepted, in_flight=workers)  # every instance has seen an image
-                return [
-                    *compare_throughput(bench),
-                    *compare_latency(bench),
-                    *compare_cpu_time(bench),
-                    Measurement(name="ready_s", what="start to ready, s", value=ready_s, at_most=15),
-                    Measurement(
-                        name="memory_gib",
-                        what="memory of the whole server after load (PSS), GiB",
-                        value=resident_bytes(process.pid) / 2**30,
-                        at_most=1.5,
-                    ),
-                ]
+                yield bench
 
 
-def _own_server(repository: Path, folder: Path) -> TritonServer:
+def own_server(repository: Path, folder: Path) -> TritonServer:
     """Return a server on a copy of the repository, on ports that nothing else uses."""
     http, grpc, metrics = free_ports(3)
     return TritonServer(

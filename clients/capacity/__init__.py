@@ -1,0 +1,1 @@
+"""From measured service times to replicas: how many a rate of images needs, and what gives way first."""
