@@ -31,7 +31,9 @@ COMMANDS = {
     "down": ("hilum.commands.stack:down", "Stop what `up` started."),
     "status": ("hilum.commands.stack:status", "Say what runs, and what it serves."),
     "doctor": ("hilum.commands.doctor:doctor", "Find what is missing, and how to get it."),
+    "dashboard": ("dashboard.commands:dashboard", "Show the page: examine, watch, compare, promote."),
     "predict": ("clients.commands:predict", "Screen radiographs through the front door."),
+    "capacity": ("clients.capacity.command:capacity", "How many replicas a rate of images needs."),
 }
 """Where each subcommand lives, and its line in `hilum --help`: listing them imports none."""
 

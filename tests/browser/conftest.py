@@ -1,0 +1,134 @@
+"""The dashboard in a real browser, beside a real Triton and a real MLflow with three toy releases."""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from dashboard.commands import dashboard_command
+from hilum.probe import answers_ok
+from tests.integration.conftest import make_server, mlflow_server, running_site, toy_releases
+from tests.support.ports import free_ports
+from tests.support.registries import without_aliases
+from tests.support.rollout_site import RolloutSite
+from tests.support.servers import ADMIN_KEY
+from tests.support.signed_answers import FIRST, SECOND
+from tests.support.verdicts import judge
+from training.ledger.ledger import Ledger
+from training.promote.promotion import promote_release
+
+__all__ = ["make_server", "mlflow_server", "running_site", "toy_releases"]
+
+CHROMIUM = shutil.which("chromium")
+
+ARGUMENTS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+KEY = "a key that only tests know"
+
+expect.set_options(timeout=30_000)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running dashboard, and what it shows."""
+
+    url: str
+    champion: int
+    judged: int
+    """A release with a passing verdict against the champion."""
+    log: Path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("There is no browser: apt-get install chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="session")
+def site(
+    running_site: RolloutSite, mlflow_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    champion, judged = (running_site.releases.number(kind) for kind in (FIRST, SECOND))
+    registry = without_aliases(running_site.releases.registry)
+    home = tmp_path_factory.mktemp("dashboard")
+    ledger_url = f"sqlite:///{home / 'ledger.db'}"
+    with Ledger(ledger_url) as ledger:
+        promote_release(registry, ledger, champion, who="Ada", reason="the first", force=True)
+        judge(registry, ledger, judged, against=champion)
+    environment = {
+        "HILUM_HOME": str(home),
+        "HILUM_TRITON_URL": running_site.address,
+        "HILUM_MLFLOW_URI": mlflow_server,
+        "HILUM_LEDGER_URL": ledger_url,
+        "HILUM_ADMIN_KEY": ADMIN_KEY,
+        "HILUM_DASHBOARD_KEY": KEY,
+        "HILUM_PROMETHEUS_URL": f"http://127.0.0.1:{free_ports(1)[0]}",  # nobody: a page must bear that
+    }
+    with running_dashboard(environment, home / "dashboard.log") as url:
+        yield Site(url, champion, judged, home / "dashboard.log")
+
+
+@contextmanager
+def running_dashboard(environment: dict[str, str], log: Path) -> Iterator[str]:
+    """Run the dashboard's server; yield its address once it answers."""
+    (port,) = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            dashboard_command("127.0.0.1", port),
+            env=os.environ | environment,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while not answers_ok(f"{url}/_stcore/health"):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture
+def open_page(browser: Browser, site: Site) -> Iterator[Callable[..., Page]]:
+    """Opens a page of the dashboard as a reader of its own."""
+    contexts = []
+
+    def open_page(path: str = "", *, dark: bool = False, width: int = 1280) -> Page:
+        context = browser.new_context(
+            viewport={"width": width, "height": 1200}, color_scheme="dark" if dark else "light"
+        )
+        context.set_default_timeout(30_000)
+        contexts.append(context)
+        page = context.new_page()
+        page.goto(f"{site.url}/{path}")
+        page.wait_for_selector("h1")
+        settled(page)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+def settled(page: Page) -> None:
+    """Wait until the page's program has run to its end."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")

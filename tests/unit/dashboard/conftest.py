@@ -1,0 +1,17 @@
+import pytest
+import streamlit as st
+
+from hilum.settings import settings
+from tests.support.ports import free_ports
+
+
+@pytest.fixture(autouse=True)
+def _sources_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Point every source at ports where nothing listens, and forget what was read before."""
+    triton, prometheus, mlflow = free_ports(3)
+    monkeypatch.setenv("HILUM_TRITON_URL", f"127.0.0.1:{triton}")
+    monkeypatch.setenv("HILUM_PROMETHEUS_URL", f"http://127.0.0.1:{prometheus}")
+    monkeypatch.setenv("HILUM_MLFLOW_URI", f"http://127.0.0.1:{mlflow}")
+    settings.cache_clear()
+    st.cache_data.clear()
+    st.cache_resource.clear()

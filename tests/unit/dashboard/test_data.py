@@ -1,0 +1,335 @@
+"""Data and drift: with nothing behind it, with all, and with sources that are old or broken."""
+
+import csv
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from dashboard import queries
+from dashboard.drift import Drift, signal_name
+from dashboard.errors import SourceLyingError, SourceUnreachableError
+from dashboard.projection import MAX_TSNE, neighbours, principal_components
+from dashboard.sources import (
+    embeddings_api,
+    evaluation_api,
+    pictures_api,
+    prometheus_api,
+    registry_api,
+    releases_api,
+)
+from dashboard.sources.embeddings_api import Embeddings, read_rows
+from dashboard.sources.evaluation_api import ReleaseEvaluation
+from dashboard.views.projector import clicked
+from hilum.reference import SIGNALS
+from hilum.settings import settings
+from tests.support.predictions import synthetic_predictions
+from tests.support.prometheus_api import Behaviour, PrometheusApi, Samples
+from tests.support.prometheus_api import prometheus_api as play_prometheus
+from training.evaluate.evaluation import evaluate
+
+
+@pytest.fixture
+def prometheus(monkeypatch: pytest.MonkeyPatch) -> Iterator[PrometheusApi]:
+    with play_prometheus() as api:
+        monkeypatch.setenv("HILUM_PROMETHEUS_URL", api.address)
+        settings.cache_clear()
+        yield api
+
+
+@pytest.fixture
+def evaluated(monkeypatch: pytest.MonkeyPatch) -> ReleaseEvaluation:
+    """Stand in for MLflow: release 3 is the champion, and evaluated."""
+    predictions = synthetic_predictions()
+    n_images = len(predictions.frame)
+    found = ReleaseEvaluation(
+        release=3,
+        run_id="run",
+        recipe="toy",
+        thresholds={"lung_opacity": 0.4, "covid19": 0.3},
+        result={"data_digest": "00" * 32, **evaluate(predictions, n_bootstrap=100).as_dict()},
+        predictions=predictions,
+    )
+    values = np.random.default_rng(1).normal(size=(n_images, 16)).astype(np.float32)
+    monkeypatch.setattr(evaluation_api, "evaluation", lambda _: found)
+    monkeypatch.setattr(
+        "dashboard.projection.embeddings", lambda *_: Embeddings(rows=np.arange(n_images), values=values)
+    )
+    monkeypatch.setattr(releases_api, "releases", lambda: (SimpleNamespace(number=3),))
+    monkeypatch.setattr(
+        registry_api, "promised", lambda: registry_api.Promised(aliases={"champion": 3}, at=0.0)
+    )
+    return found
+
+
+def measured(*, images: float = 400.0, distance: float = 0.31) -> dict[str, Samples]:
+    """Return what a Prometheus answers about release 3, by expression."""
+    labels: list[Mapping[str, str]] = [{"release": "3", "signal": signal} for signal in SIGNALS]
+    shares = {"0.1": 0.2, "0.5": 0.6, "+Inf": 1.0}
+    return {
+        queries.SIGNAL_IMAGES.expression: [(one, images) for one in labels],
+        queries.REFERENCE_IMAGES.expression: [(one, 500.0) for one in labels],
+        queries.DRIFT.expression: [(one, distance) for one in labels],
+        queries.DRIFT_BOUND.expression: [(one, 0.13) for one in labels],
+        queries.SERVED_BUCKETS.expression: [
+            ({**one, "le": le}, 400 * share) for one in labels for le, share in shares.items()
+        ],
+        queries.REFERENCE_SHARES.expression: [
+            ({**one, "le": le}, share**2) for one in labels for le, share in shares.items()
+        ],
+        **{
+            query.expression: [({}, value)]
+            for query, value in zip(queries.drift_of("3", SIGNALS[0]), (distance, 0.13), strict=True)
+        },
+    }
+
+
+def page(language: str = "en") -> AppTest:
+    drawn = AppTest.from_string("from dashboard.views import data\ndata.draw()")
+    drawn.query_params["lang"] = language
+    drawn.run(timeout=30)
+    assert not drawn.exception
+    return drawn
+
+
+def said(drawn: AppTest) -> str:
+    """Return all sentences of a page."""
+    kinds = (drawn.markdown, drawn.info, drawn.warning, drawn.caption, drawn.subheader, drawn.title)
+    return "\n".join(element.value for kind in kinds for element in kind)
+
+
+def test_with_no_source_at_all_the_page_says_which_do_not_answer() -> None:
+    text = said(page())
+    assert text.count("does not answer") == 2  # MLflow and Prometheus, each once
+    assert "MLflow at http://127.0.0.1" in text
+    assert "Prometheus at http://127.0.0.1" in text
+
+
+def test_an_empty_prometheus_is_not_one_that_fails(prometheus: PrometheusApi) -> None:
+    text = said(page())
+    assert "No image was served in the last six hours" in text
+    assert "No challenger answered" in text
+    assert "Prometheus at" not in text
+
+
+@pytest.mark.usefixtures("evaluated")
+def test_the_test_set_is_there_at_a_glance_without_prometheus() -> None:
+    drawn = page()
+    assert {metric.label: metric.value for metric in drawn.metric}["Patients"] == "60"
+    assert len(drawn.dataframe[0].value) == 3  # sources
+    assert drawn.dataframe[0].value["images"].sum() == 120
+    assert len(drawn.get("plotly_chart")) == 2
+    assert "Prometheus at" in said(drawn)
+
+
+@pytest.mark.usefixtures("evaluated")
+def test_an_image_is_found_by_its_name_and_told_with_its_answer() -> None:
+    drawn = page()
+    drawn.text_input(key="data_find").set_value("images/17.").run(timeout=30)
+    assert not drawn.exception
+    assert "images/17.png" in said(drawn)
+    assert "The image is not on this machine" in said(drawn)
+    drawn.text_input(key="data_find").set_value("nowhere").run(timeout=30)
+    assert "No image is called so" in said(drawn)
+
+
+@pytest.mark.usefixtures("evaluated")
+@pytest.mark.parametrize("method", ["pca3", "tsne"])
+@pytest.mark.parametrize("column", ["decided", "source"])
+def test_every_map_can_be_drawn(method: str, column: str) -> None:
+    drawn = page()
+    drawn.segmented_control(key="data_method").set_value(method)
+    drawn.segmented_control(key="data_coloured_by").set_value(column).run(timeout=60)
+    assert not drawn.exception
+    assert len(drawn.get("plotly_chart")) == 2
+
+
+def test_drift_is_told_for_every_signal(prometheus: PrometheusApi, evaluated: ReleaseEvaluation) -> None:
+    prometheus.answers = measured()
+    drawn = page()
+    text = said(drawn)
+    assert text.count("What arrives has changed: 31.0 % away") == len(SIGNALS)
+    assert all(signal_name(signal) in text for signal in SIGNALS)
+    assert len(drawn.get("plotly_chart")) == 4
+    assert "Nothing was measured" not in text
+
+
+@pytest.mark.usefixtures("evaluated")
+def test_few_images_say_nothing(prometheus: PrometheusApi) -> None:
+    prometheus.answers = measured(images=99)
+    assert said(page()).count("99 images in six hours: too few to say") == len(SIGNALS)
+
+
+@pytest.mark.usefixtures("evaluated")
+def test_a_distance_that_is_no_number_is_not_called_good(prometheus: PrometheusApi) -> None:
+    prometheus.answers = measured(distance=float("nan"))
+    text = said(page())
+    assert text.count("Prometheus has no distance for it yet") == len(SIGNALS)
+    assert "As in the reference" not in text
+
+
+@pytest.mark.usefixtures("evaluated")
+def test_a_release_without_reference_says_so(prometheus: PrometheusApi) -> None:
+    prometheus.answers = {queries.SIGNAL_IMAGES.expression: measured()[queries.SIGNAL_IMAGES.expression]}
+    text = said(page())
+    assert "This release has no reference sample" in text
+    assert text.count("This release carries no reference sample") == len(SIGNALS)
+
+
+@pytest.mark.usefixtures("evaluated")
+def test_old_values_are_not_shown_as_new(prometheus: PrometheusApi) -> None:
+    prometheus.answers = measured() | {
+        query.expression: [({}, 0.2)] for query in queries.drift_of("3", SIGNALS[0])
+    }
+    prometheus.age_s = 1800.0
+    assert "No image was served in the last six hours" in said(page())
+
+
+@pytest.mark.usefixtures("evaluated")
+@pytest.mark.parametrize("behaviour", ["html", "failing", "slow", "other_form"])
+def test_a_broken_prometheus_leaves_a_sentence_and_the_test_set(
+    prometheus: PrometheusApi, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prometheus_api, "TIMEOUT_S", (0.2, 0.2))
+    prometheus.behaviour = behaviour
+    drawn = page()
+    reason = "does not answer" if behaviour == "slow" else "cannot be read"
+    assert [reason in warning.value for warning in drawn.warning if "Prometheus" in warning.value] == [True]
+    assert {metric.label for metric in drawn.metric} >= {"Images", "Patients"}
+
+
+@pytest.mark.usefixtures("evaluated")
+def test_the_challenger_stands_beside_the_champion(prometheus: PrometheusApi) -> None:
+    prometheus.answers = {
+        queries.CHAMPION_FINDINGS.expression: [
+            ({"release": "3", "finding": "no_finding"}, 75.0),
+            ({"release": "3", "finding": "covid19"}, 25.2),
+        ],
+        queries.CHALLENGER_FINDINGS.expression: [
+            ({"release": "4", "finding": "covid19"}, 10.0),
+            ({"release": "4", "finding": "lung_opacity"}, float("nan")),
+        ],
+    }
+    text = said(page())
+    assert "release 3, as champion: no finding 75%, lung opacity 0%, COVID-19 25%, of 100 images." in text
+    assert "release 4, as challenger: no finding 0%, lung opacity 0%, COVID-19 100%, of 10 images." in text
+
+
+@pytest.mark.usefixtures("evaluated")
+def test_the_page_speaks_portuguese(prometheus: PrometheusApi) -> None:
+    prometheus.answers = measured(distance=0.01)
+    text = said(page("pt"))
+    assert text.count("Como na referência: 1.0 %") == len(SIGNALS)
+    assert "As imagens de teste em resumo" in text
+
+
+@pytest.mark.parametrize(
+    ("images", "reference", "distance", "outcome"),
+    [
+        (99.9, 500.0, 0.9, "few"),
+        (float("nan"), 500.0, 0.9, "few"),
+        (100.0, float("nan"), 0.9, "no_reference"),
+        (100.0, 500.0, float("nan"), "unknown"),
+        (100.0, 500.0, 0.2, "same"),
+        (100.0, 500.0, 0.21, "drifted"),
+    ],
+)
+def test_the_outcome_follows_from_the_numbers(
+    images: float, reference: float, distance: float, outcome: str
+) -> None:
+    drift = Drift(signal="covid19", images=images, reference_images=reference, distance=distance, bound=0.2)
+    assert drift.outcome == outcome
+
+
+def test_components_are_those_of_the_singular_values() -> None:
+    values = np.random.default_rng(0).normal(size=(40, 12)).astype(np.float32) * np.linspace(3, 1, 12)
+    centred = values - values.mean(axis=0)
+    left, scale, _ = np.linalg.svd(centred, full_matrices=False)
+    found = principal_components(np.arange(40), values.astype(np.float32), 2)
+    np.testing.assert_allclose(np.abs(found.points), np.abs(left[:, :2] * scale[:2]), rtol=1e-2, atol=1e-2)
+    np.testing.assert_allclose(found.explained, scale[:2] ** 2 / (scale**2).sum(), rtol=1e-3)
+
+
+def test_tsne_draws_a_sample_of_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dashboard.projection.MAX_TSNE", 50)
+    values = np.random.default_rng(0).normal(size=(60, 12)).astype(np.float32)
+    found = neighbours(np.arange(60), values)
+    assert found.points.shape == (50, 2)
+    assert len(set(found.rows)) == 50 < MAX_TSNE
+
+
+def stored(path: Path, values: np.ndarray) -> Path:  # type: ignore[type-arg]
+    np.savez_compressed(path, embeddings=values)
+    return path
+
+
+def test_rows_are_read_a_part_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embeddings_api, "_ROWS_AT_ONCE", 7)
+    values = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float16)
+    rows = np.array([0, 6, 7, 20, 29])
+    found = read_rows(stored(tmp_path / "embeddings.npz", values), rows, 30)
+    np.testing.assert_array_equal(found, values[rows].astype(np.float32))
+
+
+@pytest.mark.parametrize("broken", ["other_rows", "nan", "no_zip"])
+def test_a_file_that_is_not_of_these_predictions_is_refused(tmp_path: Path, broken: str) -> None:
+    values = np.zeros((30, 5), np.float16)
+    if broken == "nan":
+        values[3, 3] = np.nan
+    path = stored(tmp_path / "embeddings.npz", values)
+    if broken == "no_zip":
+        path.write_bytes(b"<html>")
+    with pytest.raises((ValueError, zipfile.BadZipFile)):
+        read_rows(path, np.arange(30), 31 if broken == "other_rows" else 30)
+
+
+def data_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (folder / "set").mkdir(parents=True)
+    Image.fromarray(np.full((300, 280), 90, np.uint8)).save(folder / "set" / "film.png")
+    with (folder / "set" / "metadata.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows(
+            [("path", "source"), ("film.png", "north"), ("gone.png", "north"), ("../secret.png", "north")]
+        )
+    (folder / "secret.png").write_bytes((folder / "set" / "film.png").read_bytes())
+    monkeypatch.setenv("HILUM_DATA", str(folder))
+    settings.cache_clear()
+    return folder
+
+
+def test_a_picture_is_shown_only_where_its_data_set_lists_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_set(tmp_path / "data", monkeypatch)
+    found = pictures_api.picture("film.png", "north")
+    assert found is not None
+    assert found.shape == (256, 256)
+    assert pictures_api.picture("film.png", "south") is None
+    assert pictures_api.picture("../secret.png", "north") is None
+    with pytest.raises(SourceLyingError):
+        pictures_api.picture("gone.png", "north")
+
+
+@pytest.mark.parametrize(
+    ("points", "row"),
+    [([], None), ([{"customdata": [7]}], 7), ([{"customdata": 7}], 7), ([{"x": 1.0}], None)],
+)
+def test_a_click_names_a_row(points: list[dict[str, object]], row: int | None) -> None:
+    assert clicked(points) == row
+
+
+def test_a_registry_that_fails_later_leaves_the_rest(
+    prometheus: PrometheusApi, evaluated: ReleaseEvaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: int) -> None:
+        raise SourceUnreachableError("MLflow", "http://127.0.0.1:1", "Timeout")
+
+    monkeypatch.setattr(evaluation_api, "evaluation", fail)
+    prometheus.answers = measured()
+    text = said(page())
+    assert "MLflow at http://127.0.0.1:1 does not answer" in text
+    assert text.count("What arrives has changed") == len(SIGNALS)
