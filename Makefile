@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help install lock clean format lint typecheck test test-unit test-integration bench check demo up down status doctor
+.PHONY: help install lock clean format lint typecheck test test-unit test-chart test-browser test-integration bench image-test chart-readme dashboards check demo up down status doctor
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -36,6 +36,10 @@ clean: ## Remove the virtual environment and caches; keeps .hilum
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache *.egg-info
 
 # --- check ---
+# The tests of a file run in one process, for they share what they started; tests/conftest.py orders the files.
+PYTEST_WORKERS ?= 2
+PYTEST := $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
+
 format: install ## Format the code
 	$(BIN)/ruff check --fix-only --quiet . && $(BIN)/ruff format .
 
@@ -45,17 +49,32 @@ lint: install ## Check style, and that imports follow the architecture
 typecheck: install ## Check types
 	$(BIN)/mypy
 
-test: install ## Run the whole test suite: unit, and integration against real servers
-	$(BIN)/pytest tests/unit tests/integration
+test: install ## Run the whole test suite: unit, chart, and against real servers and a browser
+	$(PYTEST) tests/unit tests/chart tests/browser tests/integration
 
 test-unit: install ## Run the tests that need no server
-	$(BIN)/pytest tests/unit
+	$(PYTEST) tests/unit
+
+test-chart: install ## Run the tests of the Helm chart, which need no cluster
+	$(PYTEST) tests/chart
+
+test-browser: install ## Run the tests of the dashboard in Chromium
+	$(PYTEST) tests/browser
 
 test-integration: install ## Run the tests that start Triton and MLflow
-	$(BIN)/pytest tests/integration
+	$(PYTEST) tests/integration
 
 bench: install ## Measure serving and training side by side with a plain loop
 	$(BIN)/python -m tests.bench
+
+image-test: install ## Build the images on a plain Debian and run them; takes root, buildah, podman and debootstrap
+	$(BIN)/pytest tests/images
+
+chart-readme: install ## Write the chart's README from the comments of its values
+	$(BIN)/python -m tools.chart_readme
+
+dashboards: install ## Write the chart's Grafana dashboards
+	$(BIN)/python -m tools.grafana_dashboards
 
 check: lint typecheck test ## What CI runs
 

@@ -195,6 +195,9 @@ def test_the_aliases_of_another_ledger_are_left_alone(
     first, second, third = releases
     force(registry, ledger, first)
     with Ledger(sqlite_url(tmp_path / "other")) as other:
+        with pytest.raises(LedgerError, match=f"a decision that the ledger at {other.where} does not hold"):
+            force(registry, other, second)  # also while it is empty
+        assert reconcile(registry, other, "adopt") == [("champion", "adopted")]
         force(registry, other, second)
         with pytest.raises(LedgerError, match=f"a decision that the ledger at {ledger.where} does not hold"):
             reconcile_aliases(registry, ledger, policy="refuse", who="watcher")

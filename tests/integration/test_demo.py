@@ -36,7 +36,7 @@ def test_the_main_job_runs_on_real_radiographs(tmp_path: Path) -> None:
     sample, home = tmp_path / "sample", tmp_path / "home"
     write_sample(data / "cxr", sample)
     variables = os.environ | {"HILUM_HOME": str(home)} | port_variables()
-    arguments = [f"DATA={sample}", "FILTER_MINUTES=0.4", "CLASSIFIER_MINUTES=0.5", f"VENV={sys.prefix}"]
+    arguments = [f"DATA={sample}", "FILTER_MINUTES=0.25", "CLASSIFIER_MINUTES=0.35", f"VENV={sys.prefix}"]
     try:
         result = subprocess.run(
             ["make", "demo", *arguments],

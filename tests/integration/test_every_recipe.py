@@ -1,11 +1,8 @@
 """Every recipe that comes with Hilum trains, is evaluated and exported: one epoch on a few small images."""
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -19,9 +16,6 @@ SQUARE_PX, CANVAS_PX = 96, [80, 106]
 """Small sizes that every network takes: the Inceptions need 75 pixels."""
 
 BATCH_SIZE = 4
-
-PROCESSES = 2
-"""Exporting a graph keeps one core busy: two recipes at a time keep both."""
 
 SAME_GRAPH = {
     "apostolopoulos/mobilenetv2_dataset2": "apostolopoulos/mobilenetv2",
@@ -55,35 +49,27 @@ CASES = [
 ]
 
 
+@dataclass(frozen=True)
+class Bench:
+    """Where the recipes are tried."""
+
+    series: CommandSeries
+    data: Path
+    recipes: Path
+
+
 @pytest.fixture(scope="module")
-def answers(
-    tmp_path_factory: pytest.TempPathFactory, mlflow_server: str
-) -> Iterator[dict[Case, Future[dict[str, Answer]]]]:
-    """What training, evaluation and export of each case answer, two at a time."""
+def bench(tmp_path_factory: pytest.TempPathFactory, mlflow_server: str) -> Iterator[Bench]:
+    """Recipes with small images, a small data set, and a process that runs one command after another."""
     folder = tmp_path_factory.mktemp("every_recipe")
     recipes = folder / "recipes"
     recipes.mkdir()
     for path in RECIPES.glob("*.yaml"):
         (recipes / path.name).write_text(yaml.safe_dump(shrunk(yaml.safe_load(path.read_text()))))
-    with ExitStack() as stack:
-        free: SimpleQueue[CommandSeries] = SimpleQueue()
-        for number in range(PROCESSES):
-            free.put(stack.enter_context(CommandSeries(folder / f"home-{number}", mlflow_server)))
-        series = free.get()
+    with CommandSeries(folder / "home", mlflow_server) as series:
         drawn = series.run("data", "synth", folder / "data", "--patients", "18")
         assert drawn.status == 0, drawn.stderr
-        free.put(series)
-
-        def work(case: Case) -> dict[str, Answer]:
-            series = free.get()
-            try:
-                return run_through(case, series, folder / "data", recipes)
-            finally:
-                free.put(series)
-
-        pool = stack.enter_context(ThreadPoolExecutor(PROCESSES))
-        stack.callback(pool.shutdown, cancel_futures=True)
-        yield {case: pool.submit(work, case) for case in CASES}
+        yield Bench(series, folder / "data", recipes)
 
 
 def shrunk(content: Any) -> Any:
@@ -97,24 +83,24 @@ def shrunk(content: Any) -> Any:
     return small | {key: value for key, value in changes.items() if key in content}
 
 
-def run_through(case: Case, series: CommandSeries, data: Path, recipes: Path) -> dict[str, Answer]:
+def run_through(case: Case, bench: Bench) -> dict[str, Answer]:
     """Train, evaluate and export one network; stop at what fails."""
     family, _, variant = case.recipe.partition("/")
-    recipe = f"{recipes / family}.yaml" + (f"/{variant}" if variant else "")
-    of = (case.network, "--data", data, "--json")
-    done = {"train": series.run("train", *of, "--recipe", recipe, "--epochs", "1")}
+    recipe = f"{bench.recipes / family}.yaml" + (f"/{variant}" if variant else "")
+    of = (case.network, "--data", bench.data, "--json")
+    done = {"train": bench.series.run("train", *of, "--recipe", recipe, "--epochs", "1")}
     if done["train"].status != 0:
         return done
     run = ("--run", done["train"].record()["run_id"])
-    done["evaluate"] = series.run("evaluate", *of, *run, "--bootstrap", "100")
+    done["evaluate"] = bench.series.run("evaluate", *of, *run, "--bootstrap", "100")
     if case.recipe not in SAME_GRAPH:
-        done["export"] = series.run("export", *of, *run)
+        done["export"] = bench.series.run("export", *of, *run)
     return done
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.recipe}-{case.network}")
-def test_recipe(case: Case, answers: dict[Case, Future[dict[str, Answer]]]) -> None:
-    done = answers[case].result(timeout=600)
+def test_recipe(case: Case, bench: Bench) -> None:
+    done = run_through(case, bench)
     trained = done["train"].record()
     assert trained["model"] == f"xray_{case.network}"
     evaluated = done["evaluate"].record()

@@ -1,31 +1,37 @@
 """`hilum evaluate` on another data set than the network was trained on, against a real MLflow server."""
 
 import json
-import os
-import subprocess
-import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import mlflow
 import pandas as pd
 import pytest
 
+from tests.support.commands import run
 from tests.support.data import REPOSITORY
 
 RECIPE = REPOSITORY / "tests/support/tiny.yaml"
 
 
+class Done(NamedTuple):
+    """How a command ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(frozen=True)
 class Hilum:
     """The `hilum` command with a state folder and an MLflow server of its own."""
 
-    def __init__(self, home: Path, uri: str) -> None:
-        self.environment = os.environ | {"HILUM_HOME": str(home), "HILUM_MLFLOW_URI": uri}
+    home: Path
+    uri: str
 
-    def __call__(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "hilum", *map(str, arguments)]
-        return subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, check=False, timeout=600
-        )
+    def __call__(self, *arguments: object) -> Done:
+        return Done(*run(*map(str, arguments), home=self.home, uri=self.uri))
 
 
 @pytest.fixture(scope="module")

@@ -13,30 +13,11 @@ from typing import Any
 import mlflow
 import pytest
 
+from tests.support.commands import run, start
 from tests.support.data import REPOSITORY
 from training.ledger.ledger import Ledger
 
 RECIPE = REPOSITORY / "tests/support/tiny.yaml"
-
-
-def hilum(*arguments: str | Path, home: Path, uri: str, **popen: Any) -> subprocess.Popen[str]:
-    """Start a `hilum` command with its own state folder and MLflow server."""
-    environment = os.environ | {"HILUM_HOME": str(home), "HILUM_MLFLOW_URI": uri}
-    return subprocess.Popen(
-        [sys.executable, "-m", "hilum", *map(str, arguments)],
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        **popen,
-    )
-
-
-def run(*arguments: str | Path, home: Path, uri: str) -> tuple[int, str, str]:
-    """Run a `hilum` command and return its exit status and what it printed."""
-    process = hilum(*arguments, home=home, uri=uri)
-    stdout, stderr = process.communicate(timeout=600)
-    return process.returncode, stdout, stderr
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +108,7 @@ def test_export_registers_with_lineage_and_parity(
 
 def test_an_interrupted_run_goes_on_where_it_was(data: Path, tmp_path: Path, mlflow_server: str) -> None:
     command = ("train", "filter", "--data", data, "--recipe", RECIPE, "--epochs", "6", "--json")
-    process = hilum(*command, home=tmp_path, uri=mlflow_server)
+    process = start(*command, home=tmp_path, uri=mlflow_server)
     deadline = time.monotonic() + 240
     while not list(tmp_path.glob("training/*/last.ckpt")):
         assert process.poll() is None, process.communicate()[1]
@@ -213,11 +194,17 @@ def test_a_full_disk_is_said_and_leaves_no_half_checkpoint(
     def end_files_early() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (10**6, 10**6))
 
-    process = hilum(*command, home=home, uri=mlflow_server, preexec_fn=end_files_early)
-    _, stderr = process.communicate(timeout=300)
-    assert process.returncode == 1, stderr
-    assert "File too large" in stderr
-    assert "Traceback" not in stderr
+    full = subprocess.run(
+        [sys.executable, "-m", "hilum", *map(str, command)],
+        env=os.environ | {"HILUM_HOME": str(home), "HILUM_MLFLOW_URI": mlflow_server},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        preexec_fn=end_files_early,
+    )
+    assert full.returncode == 1, full.stderr
+    assert "File too large" in full.stderr
+    assert "Traceback" not in full.stderr
     assert not list(home.glob("training/*/*.ckpt"))
 
     status, stdout, stderr = run(*command, home=home, uri=mlflow_server)

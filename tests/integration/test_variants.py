@@ -28,7 +28,7 @@ from training.errors import IntegrityError, ParityError
 from training.export.passport import passport_path, read_passport
 from training.export.variant.policy import POLICIES, VariantPolicy
 from training.ledger.ledger import Ledger
-from training.promote.release import create_release
+from training.promote.release_creation import create_release
 from training.registry import RegisteredVersion, Registry
 from training.repository.layout import write_repository
 from training.repository.lint import lint_repository

@@ -18,13 +18,15 @@ TIMEOUT_S = 60.0
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def ask_front_door(address: str, images: Sequence[bytes], outputs: Sequence[str] | None = None) -> Arrays:
-    """Send encoded images to the ensemble as one request and return its outputs, by name."""
+def ask_front_door(
+    address: str, images: Sequence[bytes], outputs: Sequence[str] | None = None, *, model: str = SCREENING
+) -> Arrays:
+    """Send encoded images to an ensemble as one request and return its outputs, by name."""
     tensor = grpcclient.InferInput(IMAGE_BYTES.name, [len(images), 1], IMAGE_BYTES.dtype)
     tensor.set_data_from_numpy(np.array([[image] for image in images], dtype=np.object_))
     requested = None if outputs is None else [grpcclient.InferRequestedOutput(name) for name in outputs]
     with grpcclient.InferenceServerClient(address) as client:
-        result = client.infer(SCREENING, [tensor], outputs=requested, client_timeout=TIMEOUT_S)
+        result = client.infer(model, [tensor], outputs=requested, client_timeout=TIMEOUT_S)
     return {output.name: result.as_numpy(output.name) for output in result.get_response().outputs}
 
 
