@@ -5,6 +5,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -297,8 +298,10 @@ def test_a_gate_that_is_ended_takes_its_servers_with_it(
 
 def tritons_below(place: str) -> list[psutil.Process]:
     """Return the Tritons of this machine that work in a folder whose path begins so."""
-    return [
-        process
-        for process in psutil.process_iter(["name", "cwd"])
-        if process.info["name"] == "tritonserver" and (process.info["cwd"] or "").startswith(place)
-    ]
+    found = []
+    for process in psutil.process_iter(["name"]):
+        # A process that is ending has no folder; psutil passes on what the system says of that.
+        with suppress(psutil.Error, FileNotFoundError):
+            if process.info["name"] == "tritonserver" and process.cwd().startswith(place):
+                found.append(process)
+    return found

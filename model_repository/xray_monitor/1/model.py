@@ -108,7 +108,7 @@ def _read_reference(path: Path, config: Mapping[str, Any]) -> Reference | None:
     try:
         reference = Reference.from_json(path.read_bytes())
         (size,) = next(each["dims"] for each in config["input"] if each["name"] == EMBEDDING.name)
-        if len(reference.mean) != int(size):
+        if int(size) not in (-1, len(reference.mean)):  # -1 while releases of two sizes are loaded
             raise UsageError(f"Its embeddings have {len(reference.mean)} dimensions, the release's {size}.")
     except (OSError, UsageError) as error:
         raise pb_utils.TritonModelException(

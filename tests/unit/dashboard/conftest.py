@@ -1,3 +1,6 @@
+import sys
+from collections.abc import Iterator
+
 import pytest
 import streamlit as st
 
@@ -6,7 +9,7 @@ from tests.support.ports import free_ports
 
 
 @pytest.fixture(autouse=True)
-def _sources_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def _sources_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Point every source at ports where nothing listens, and forget what was read before."""
     triton, prometheus, mlflow = free_ports(3)
     monkeypatch.setenv("HILUM_TRITON_URL", f"127.0.0.1:{triton}")
@@ -15,3 +18,7 @@ def _sources_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     settings.cache_clear()
     st.cache_data.clear()
     st.cache_resource.clear()
+    # Streamlit puts the page in the place of the main module, which processes of later tests would then run.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+    yield
+    settings.cache_clear()
