@@ -50,7 +50,7 @@ typecheck: install ## Check types
 	$(BIN)/mypy
 
 test: install ## Run the whole test suite: unit, chart, and against real servers and a browser
-	$(PYTEST) tests/unit tests/chart tests/browser tests/integration
+	$(PYTEST) tests/unit tests/chart tests/integration
 
 test-unit: install ## Run the tests that need no server
 	$(PYTEST) tests/unit
@@ -59,7 +59,7 @@ test-chart: install ## Run the tests of the Helm chart, which need no cluster
 	$(PYTEST) tests/chart
 
 test-browser: install ## Run the tests of the dashboard in Chromium
-	$(PYTEST) tests/browser
+	$(PYTEST) tests/integration/browser
 
 test-integration: install ## Run the tests that start Triton and MLflow
 	$(PYTEST) tests/integration

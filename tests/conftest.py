@@ -27,6 +27,7 @@ LONGEST_FIRST = (
     "test_every_recipe",
     "test_stack",
     "test_distributed",
+    "test_dashboard",
     "test_study",
     "test_gate",
     "test_watch",

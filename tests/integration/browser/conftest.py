@@ -14,7 +14,6 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dashboard.commands import dashboard_command
 from hilum.probe import answers_ok
-from tests.integration.conftest import make_server, mlflow_server, running_site, toy_releases
 from tests.support.ports import free_ports
 from tests.support.registries import without_aliases
 from tests.support.rollout_site import RolloutSite
@@ -23,8 +22,6 @@ from tests.support.signed_answers import FIRST, SECOND
 from tests.support.verdicts import judge
 from training.ledger.ledger import Ledger
 from training.promote.promotion import promote_release
-
-__all__ = ["make_server", "mlflow_server", "running_site", "toy_releases"]
 
 CHROMIUM = shutil.which("chromium")
 
@@ -59,10 +56,11 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(
     running_site: RolloutSite, mlflow_server: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
+    """A dashboard over the servers that other tests use too; they find a registry without aliases again."""
     champion, judged = (running_site.releases.number(kind) for kind in (FIRST, SECOND))
     registry = without_aliases(running_site.releases.registry)
     home = tmp_path_factory.mktemp("dashboard")
@@ -81,6 +79,7 @@ def site(
     }
     with running_dashboard(environment, home / "dashboard.log") as url:
         yield Site(url, champion, judged, home / "dashboard.log")
+    without_aliases(registry)
 
 
 @contextmanager

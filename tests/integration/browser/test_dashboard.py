@@ -7,7 +7,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import KEY, Site, settled
+from tests.integration.browser.conftest import KEY, Site, settled
 from tests.support.data import shared_data
 from tests.support.image_files import PATIENT_NAME, dicom_file, drawn_picture, encoded
 
@@ -118,7 +118,8 @@ def choose_release(page: Page, number: int) -> None:
 
 
 def decide(page: Page, action: str, reason: str) -> None:
-    page.get_by_role("button", name=action).click()
+    settled(page)
+    page.get_by_role("button", name=action, exact=True).click()
     page.get_by_label("Why? The ledger keeps it.").fill(reason)
     page.get_by_role("button", name="Yes, do it").click()
 
