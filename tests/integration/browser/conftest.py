@@ -46,7 +46,7 @@ class Site:
     log: Path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop would be in the way of other tests
 def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("There is no browser: apt-get install chromium")
