@@ -3,9 +3,11 @@
 import asyncio
 import ipaddress
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,17 +129,8 @@ async def _run_arrivals(
     timeout_s: float,
     tls: TlsFiles | None,
 ) -> LoadReport:
-    inputs = cycle([image_input(image) for image in images])
-    outputs = requested_outputs()
-    latencies_s: list[float] = []
-    async with connect_async(url, tls, options=CHANNEL_OPTIONS) as client:
-
-        async def send(tensor: InferInput) -> None:
-            start = time.perf_counter()
-            with translated(url, timeout_s, tls=tls):
-                await client.infer(SCREENING, [tensor], outputs=outputs, client_timeout=timeout_s)
-            latencies_s.append(time.perf_counter() - start)
-
+    async with _timed(url, timeout_s, tls) as (send, latencies_s):
+        inputs = cycle([image_input(image) for image in images])
         start = time.perf_counter()
         tasks = []
         for due_s in np.cumsum(gaps_s):
@@ -156,18 +149,8 @@ async def _run_load(
     timeout_s: float,
     tls: TlsFiles | None,
 ) -> LoadReport:
-    inputs = [image_input(image) for image in images]
-    queue = islice(cycle(inputs), requests)
-    outputs = requested_outputs()
-    latencies_s: list[float] = []
-
-    async with connect_async(url, tls, options=CHANNEL_OPTIONS) as client:
-
-        async def send(tensor: InferInput) -> None:
-            start = time.perf_counter()
-            with translated(url, timeout_s, tls=tls):
-                await client.infer(SCREENING, [tensor], outputs=outputs, client_timeout=timeout_s)
-            latencies_s.append(time.perf_counter() - start)
+    async with _timed(url, timeout_s, tls) as (send, latencies_s):
+        queue = islice(cycle([image_input(image) for image in images]), requests)
 
         async def work() -> None:
             for tensor in queue:
@@ -177,3 +160,21 @@ async def _run_load(
         await asyncio.gather(*(work() for _ in range(in_flight)))
         duration_s = time.perf_counter() - start
     return LoadReport(duration_s=duration_s, latencies_s=np.array(latencies_s))
+
+
+@asynccontextmanager
+async def _timed(
+    url: str, timeout_s: float, tls: TlsFiles | None
+) -> AsyncIterator[tuple[Callable[[InferInput], Coroutine[Any, Any, None]], list[float]]]:
+    """Yield what sends one image over a shared connection, and the latencies in seconds that it adds to."""
+    outputs = requested_outputs()
+    latencies_s: list[float] = []
+    async with connect_async(url, tls, options=CHANNEL_OPTIONS) as client:
+
+        async def send(tensor: InferInput) -> None:
+            start = time.perf_counter()
+            with translated(url, timeout_s, tls=tls):
+                await client.infer(SCREENING, [tensor], outputs=outputs, client_timeout=timeout_s)
+            latencies_s.append(time.perf_counter() - start)
+
+        yield send, latencies_s

@@ -1,5 +1,8 @@
 """Triton's front door: what the served release says to one image."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import streamlit as st
 
 from clients.client import ScreeningClient
@@ -33,14 +36,8 @@ def screen(image: bytes) -> Screening:
         TooLargeError: there are more of them than the decoder takes.
         SourceError: Triton does not answer, or serves no release.
     """
-    try:
+    with _source_errors():
         return client().screen(image, heatmap=True)
-    except (RadiographRefusedError, TooLargeError):
-        raise
-    except ServiceUnreachableError as error:
-        raise _unreachable(error) from error
-    except ClientError as error:
-        raise _lying(error) from error
 
 
 def operating_point(release: int) -> OperatingPoint:
@@ -49,20 +46,21 @@ def operating_point(release: int) -> OperatingPoint:
     Raises:
         SourceError: as for `screen`.
     """
-    try:
+    with _source_errors():
         return client().operating_point(release)
+
+
+@contextmanager
+def _source_errors() -> Iterator[None]:
+    """Turn what the client raises of the server into errors of a source; what it says of a file stays."""
+    try:
+        yield
+    except (RadiographRefusedError, TooLargeError):
+        raise
     except ServiceUnreachableError as error:
-        raise _unreachable(error) from error
+        raise SourceUnreachableError(SOURCE, settings().triton_address, type(error).__name__) from error
     except ClientError as error:
-        raise _lying(error) from error
-
-
-def _unreachable(error: Exception) -> SourceUnreachableError:
-    return SourceUnreachableError(SOURCE, settings().triton_address, type(error).__name__)
-
-
-def _lying(error: Exception) -> SourceLyingError:
-    return SourceLyingError(SOURCE, settings().triton_address, str(error))
+        raise SourceLyingError(SOURCE, settings().triton_address, str(error)) from error
 
 
 @st.cache_data(ttl=4, show_spinner=False)

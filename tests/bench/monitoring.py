@@ -19,8 +19,7 @@ from scipy.stats import binom
 from tritonclient.grpc.model_config_pb2 import ModelConfig
 
 from clients.load import run_load
-from hilum.contract import EMBEDDING, FINDINGS, MONITOR, SCREENING, VALID_PROBABILITY
-from hilum.errors import UsageError
+from hilum.contract import EMBEDDING, FINDINGS, MONITOR, VALID_PROBABILITY
 from hilum.reference import (
     DISTANCE_BOUNDS,
     EMBEDDING_DISTANCE,
@@ -81,11 +80,6 @@ def compare_monitor(repository: Path, images: Path | None, sizes: Sizes) -> list
     Raises:
         UsageError: no release is in the repository, or the images do not fit its filter.
     """
-    if not (repository / SCREENING / "config.pbtxt").is_file():
-        raise UsageError(
-            f"There is no release in the model repository {repository}. Run `make demo` first, "
-            "or name another repository with --repository."
-        )
     with tempfile.TemporaryDirectory(prefix="hilum-bench-") as name, ExitStack() as stack:
         watched, unwatched = Path(name) / "watched", Path(name) / "unwatched"
         found: BenchImages | None = None

@@ -59,11 +59,6 @@ def serving_bench(repository: Path, images: Path | None, sizes: Sizes) -> Iterat
     Raises:
         UsageError: no release is in the repository, or the images do not fit its filter.
     """
-    if not (repository / SCREENING / "config.pbtxt").is_file():
-        raise UsageError(
-            f"There is no release in the model repository {repository}. Run `make demo` first, "
-            "or name another repository with --repository."
-        )
     with tempfile.TemporaryDirectory(prefix="hilum-bench-") as folder:
         server = own_server(repository, Path(folder))
         start = time.monotonic()
@@ -88,7 +83,16 @@ def serving_bench(repository: Path, images: Path | None, sizes: Sizes) -> Iterat
 
 
 def own_server(repository: Path, folder: Path) -> TritonServer:
-    """Return a server on a copy of the repository, on ports that nothing else uses."""
+    """Return a server on a copy of the repository, on ports that nothing else uses.
+
+    Raises:
+        UsageError: no release is in the repository.
+    """
+    if not (repository / SCREENING / "config.pbtxt").is_file():
+        raise UsageError(
+            f"There is no release in the model repository {repository}. Run `make demo` first, "
+            "or name another repository with --repository."
+        )
     http, grpc, metrics = free_ports(3)
     return TritonServer(
         repository=shutil.copytree(repository, folder / "model_repository"),
