@@ -96,7 +96,7 @@ demo: install ## From data to a served prediction; DATA=DIR for your own radiogr
 	find -L "$(DEMO_DATA)" -name "*.jpg" -o -name "*.png" -o -name "*.dcm" | sort | awk 'NR % 97 == 1' | head -6 | xargs -d '\n' $(HILUM) predict --heatmaps "$(HILUM_HOME)/heatmaps"
 	$(HILUM) status
 
-up: install ## Start MLflow and Triton in the background
+up: install ## Start MLflow, Triton and the dashboard in the background
 	$(HILUM) up --detach
 
 down: ## Stop them

@@ -14,7 +14,7 @@ from hilum.probe import answers_ok
 from hilum.settings import Settings
 from hilum.stack.marked import find_marked
 from hilum.stack.service import Service
-from hilum.stack.services import local_services
+from hilum.stack.services import is_dashboard_installed, local_services
 from hilum.triton.errors import MissingTritonError
 from hilum.triton.installation import LIBPYTHON, find_libpython, find_triton
 from hilum.triton.server import SHARED_MEMORY
@@ -68,6 +68,7 @@ def diagnose(settings: Settings) -> list[Check]:
             "sudo mount -o remount,size=1G /dev/shm   (in a container: --shm-size=1g)",
         ),
         *(check_missing(program) for program in missing_programs()),
+        *check_dashboard(),
         *(check for service in services for check in check_ports(service, settings.home)),
         *(check_answers(service) for service in services),
     ]
@@ -115,6 +116,20 @@ def check_missing(program: Program) -> Check:
         found=f"not installed: {program.without}",
         remedy=program.remedy,
     )
+
+
+def check_dashboard() -> list[Check]:
+    """Say where the dashboard is not installed: the stack runs without it."""
+    if is_dashboard_installed():
+        return []
+    return [
+        Check(
+            check="dashboard",
+            status="warn",
+            found="not installed: the stack has no page",
+            remedy="pip install 'hilum[dashboard]'",
+        )
+    ]
 
 
 def check_space(name: str, folder: Path, needed: int, remedy: str) -> Check:

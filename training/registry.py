@@ -7,7 +7,7 @@ version that a later stage could take for whole.
 import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +27,7 @@ from mlflow.types.schema import ColSpec, Schema, TensorSpec
 from hilum.contract import PASSPORT_SUFFIX, SCREENING
 from hilum.files import sha256_bytes, sha256_file, write_atomic
 from training.errors import IntegrityError, UnknownVersionError
-from training.tracking import connect, mlflow_errors
+from training.tracking import connect, downloaded, downloaded_from, mlflow_errors
 
 CHAMPION = "champion"
 """Alias of the release that is to serve."""
@@ -190,7 +190,7 @@ class Registry:
             IntegrityError: the file or its passport is not the one that was registered.
         """
         expected = version.tag(SHA256_TAG)
-        with self._downloaded(f"models:/{version.name}/{version.number}") as source:
+        with downloaded_from(f"models:/{version.name}/{version.number}") as source:
             found = sha256_file(source / "model.onnx")
             if found != expected:
                 raise IntegrityError(
@@ -208,7 +208,7 @@ class Registry:
     def _passport(self, version: RegisteredVersion) -> bytes:
         """Return the passport of a network as it was registered."""
         expected = version.tags[PASSPORT_TAG]
-        with self._downloaded(f"runs:/{version.run_id}/{_passport_artifact(expected)}") as source:
+        with downloaded(version.run_id, _passport_artifact(expected)) as source:
             content = source.read_bytes()
         if sha256_bytes(content) != expected:
             raise IntegrityError(
@@ -237,11 +237,9 @@ class Registry:
             )
         return _registered(created)
 
-    @contextmanager
-    def release_files(self, version: RegisteredVersion) -> Iterator[Path]:
-        """Yield a folder with the files of a release, gone afterwards."""
-        with self._downloaded(f"runs:/{version.run_id}/{RELEASE_FOLDER}") as folder:
-            yield folder
+    def release_files(self, version: RegisteredVersion) -> AbstractContextManager[Path]:
+        """Give a folder with the files of a release for the time of a `with` block."""
+        return downloaded(version.run_id, RELEASE_FOLDER)
 
     def aliases(self, name: str) -> dict[str, int]:
         """Return the version number behind each alias of a registered model."""
@@ -321,14 +319,6 @@ class Registry:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-
-    @contextmanager
-    def _downloaded(self, uri: str) -> Iterator[Path]:
-        """Yield a local copy of an artifact folder, gone afterwards."""
-        with TemporaryDirectory(prefix="hilum-download-") as temporary:
-            with mlflow_errors():
-                path = mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=temporary)
-            yield Path(path)
 
 
 def _passport_artifact(digest: str) -> str:

@@ -9,6 +9,7 @@ import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from urllib.error import HTTPError, URLError
 import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from hilum.errors import HilumError, ServiceUnreachableError
 from training.errors import StoppedError, UnknownVersionError
@@ -91,7 +93,7 @@ def mlflow_errors() -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        if any(sign in str(error) for sign in LOST):
+        if _is_lost(error):
             raise ServiceUnreachableError("MLflow", mlflow.get_tracking_uri(), REMEDY) from error
         raise HilumError(f"MLflow at {mlflow.get_tracking_uri()} refused: {error}") from error
 
@@ -280,6 +282,53 @@ def find_complete(experiment: str, tags: Mapping[str, str]) -> str | None:
     return str(runs[0].info.run_id) if runs else None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CompleteRun:
+    """One line of a list of complete runs."""
+
+    run_id: str
+    name: str
+    """What MLflow calls it."""
+    started_ms: int
+    """In milliseconds since 1970."""
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+
+
+def complete_runs(experiment: str, *, most: int, having: str | None = None) -> tuple[CompleteRun, ...]:
+    """Return the newest complete runs of an experiment, `most` of them; none where it does not exist.
+
+    Args:
+        experiment: its name.
+        most: runs at most.
+        having: a tag that the runs must have, whatever its value.
+    """
+    conditions = [f"tags.`{COMPLETE_TAG}` = 'true'"]
+    if having is not None:
+        conditions.append(f"tags.`{having}` != ''")
+    client = mlflow.MlflowClient()
+    with mlflow_errors():
+        found = client.get_experiment_by_name(experiment)
+        if found is None:
+            return ()
+        runs = client.search_runs(
+            [found.experiment_id],
+            filter_string=" and ".join(conditions),
+            order_by=["attributes.start_time DESC"],
+            max_results=most,
+        )
+    return tuple(
+        CompleteRun(
+            run_id=str(run.info.run_id),
+            name=str(run.info.run_name),
+            started_ms=int(run.info.start_time),
+            tags=dict(run.data.tags),
+            params=dict(run.data.params),
+        )
+        for run in runs
+    )
+
+
 def _fetch_run(run_id: str) -> Run | None:
     """Return a run, or None where the server has none of this id."""
     with mlflow_errors():
@@ -334,8 +383,36 @@ def has_artifact(run_id: str, path: str) -> bool:
 
 @contextmanager
 def downloaded(run_id: str, artifact: str) -> Iterator[Path]:
-    """Yield a local copy of a run's artifact folder, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="hilum-") as folder:
+    """Yield a local copy of a run's artifact, a file or a folder; it is gone afterwards."""
+    with mlflow_errors():
+        run = mlflow.get_run(run_id)
+    with downloaded_from(f"{run.info.artifact_uri}/{artifact}") as path:
+        yield path
+
+
+@contextmanager
+def downloaded_from(uri: str) -> Iterator[Path]:
+    """Yield a local copy of what lies at an artifact URI, gone afterwards.
+
+    `runs:/...` is no such URI: there MLflow says "ensure that the path is correct" whatever went wrong.
+    """
+    with tempfile.TemporaryDirectory(prefix="hilum-download-") as folder:
         with mlflow_errors():
-            path = mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=artifact, dst_path=folder)
+            path = _download(uri, folder)
         yield Path(path)
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Whether the server, not the request, is at fault."""
+    return any(sign in str(error) for sign in LOST)
+
+
+@retry(
+    retry=retry_if_exception(lambda error: not _is_lost(error)),
+    stop=stop_after_attempt(3),
+    wait=wait_random_exponential(multiplier=0.2, max=2),
+    reraise=True,
+)
+def _download(uri: str, folder: str) -> str:
+    """Download; again where a transfer broke off: MLflow's client repeats requests, not transfers."""
+    return str(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))

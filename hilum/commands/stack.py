@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--detach", is_flag=True, help="Return once everything is ready; `hilum down` stops it.")
 def up(*, detach: bool) -> None:
-    """Start MLflow, Triton and the rollout watcher on this machine, and keep them running.
+    """Start MLflow, Triton, the rollout watcher and the dashboard on this machine, and keep them running.
 
     Prometheus and Alertmanager too, where they are installed, with the alerts of docs/runbooks;
     HILUM_ALERT_WEBHOOK names the URL that receives them.

@@ -6,6 +6,7 @@ import re
 import secrets
 import socket
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from hilum.files import write_once
@@ -54,6 +55,7 @@ def local_services(settings: Settings) -> tuple[Service, ...]:
             run=run_rollout,
         ),
         *monitoring_services(settings),
+        *_dashboard_service(settings),
     )
 
 
@@ -147,6 +149,17 @@ def run_rollout(settings: Settings) -> None:
     os.execv(command[0], command)  # noqa: S606 - no shell is wanted
 
 
+def run_dashboard(settings: Settings) -> None:
+    """Replace this process by the dashboard.
+
+    Raises:
+        PortTakenError: another program listens on its port.
+    """
+    _dashboard_port(settings).check_free()
+    command = [sys.executable, "-m", "hilum", "dashboard"]
+    os.execv(command[0], command)  # noqa: S606 - no shell is wanted
+
+
 def find_python_causes(log: str) -> list[str]:
     """Return the exception that ended a Python server, or else its last line."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
@@ -161,6 +174,37 @@ def watch_port(settings: Settings) -> Port:
         number=settings.watch_port,
         purpose="The rollout watcher",
         variable="HILUM_WATCH_PORT",
+    )
+
+
+def is_dashboard_installed() -> bool:
+    """Whether the dashboard can run here: what only serves and rolls out goes without."""
+    return find_spec("streamlit") is not None
+
+
+def _dashboard_service(settings: Settings) -> tuple[Service, ...]:
+    if not is_dashboard_installed():
+        return ()
+    address = f"http://{settings.host}:{settings.dashboard_port}"
+    return (
+        Service(
+            name="dashboard",
+            address=address,
+            health_url=f"{address}/_stcore/health",
+            ports=(_dashboard_port(settings),),
+            ready_timeout_s=120.0,
+            find_causes=find_python_causes,
+            run=run_dashboard,
+        ),
+    )
+
+
+def _dashboard_port(settings: Settings) -> Port:
+    return Port(
+        host=settings.host,
+        number=settings.dashboard_port,
+        purpose="The dashboard",
+        variable="HILUM_DASHBOARD_PORT",
     )
 
 

@@ -65,13 +65,15 @@ class TritonProcess:
         return self._process.pid
 
     def wait_ready(self, timeout_s: float = READY_TIMEOUT_S) -> float:
-        """Wait until every model is loaded; return the seconds waited.
+        """Wait until every model is loaded and metrics are served; return the seconds waited.
 
         Raises:
             ServerFailedError: the server ended, or needed longer than `timeout_s`.
         """
         start = time.monotonic()
-        while not answers_ok(self.server.addresses.ready_url):
+        addresses = self.server.addresses
+        # Triton opens its metrics last: whoever scrapes the moment it is ready would be refused.
+        while not (answers_ok(addresses.ready_url) and answers_ok(addresses.metrics_url)):
             if self._process.poll() is not None:
                 raise self._failure(f"ended with status {self._process.returncode} while it started")
             if time.monotonic() - start > timeout_s:

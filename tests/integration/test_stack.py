@@ -43,7 +43,7 @@ class Site:
     def __init__(self, home: Path) -> None:
         self.home = home
         monitoring = [each.name for each in (PROMETHEUS, ALERTMANAGER) if each.find() and PROMETHEUS.find()]
-        names = ("HTTP", "GRPC", "METRICS", "MLFLOW", "WATCH", *(name.upper() for name in monitoring))
+        names = ("HTTP", "GRPC", "METRICS", "MLFLOW", "WATCH", "DASHBOARD", *map(str.upper, monitoring))
         self.ports = dict(zip(names, free_ports(len(names)), strict=True))
         variables = {f"HILUM_{name}_PORT": str(port) for name, port in self.ports.items()}
         self.environment = os.environ | variables | {"HILUM_HOME": str(home)}
@@ -51,6 +51,8 @@ class Site:
         self.mlflow = f"http://127.0.0.1:{self.ports['MLFLOW']}"
         self.watcher = f"http://127.0.0.1:{self.ports['WATCH']}"
         self.monitoring = {name: f"http://127.0.0.1:{self.ports[name.upper()]}" for name in monitoring}
+        self.dashboard = f"http://127.0.0.1:{self.ports['DASHBOARD']}"
+        self.services = ["mlflow", "triton", "rollout", *monitoring, "dashboard"]
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a `hilum` command."""
@@ -106,7 +108,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         code, stdout, stderr = site.run("up", "--detach")
         assert code == 0, stderr
         expected = ["mlflow", site.mlflow, "triton", site.grpc, "rollout", site.watcher]
-        assert stdout.split() == [*expected, *(word for each in site.monitoring.items() for word in each)]
+        expected += [word for each in site.monitoring.items() for word in each]
+        assert stdout.split() == [*expected, "dashboard", site.dashboard]
         yield site
     finally:
         code, _, stderr = site.run("down")
@@ -131,7 +134,7 @@ class TestRunning:
     def test_status_says_so(self, site: Site) -> None:
         code, services, models = site.status()
         assert code == 0
-        assert list(services) == ["mlflow", "triton", "rollout", *site.monitoring]
+        assert list(services) == site.services
         assert all(service["healthy"] for service in services.values())
         assert {(model["model"], model["version"], model["state"]) for model in models} == {
             (name, "1", "READY") for name in MODELS
@@ -314,7 +317,7 @@ class TestStops:
     def test_nothing_where_nothing_runs(self, fresh_site: Site) -> None:
         code, services, models = fresh_site.status()
         assert code == 4
-        assert list(services) == ["mlflow", "triton", "rollout", *fresh_site.monitoring]
+        assert list(services) == fresh_site.services
         assert {service["state"] for service in services.values()} == {"STOPPED"}
         assert models == []
         assert "Nothing was running" in fresh_site.run("down")[2]

@@ -37,6 +37,6 @@ def free_ports(count: int) -> list[int]:
 
 def port_variables() -> dict[str, str]:
     """Return environment variables that put a local stack on free ports."""
-    servers = ("HTTP", "GRPC", "METRICS", "MLFLOW", "WATCH", "PROMETHEUS", "ALERTMANAGER")
+    servers = ("HTTP", "GRPC", "METRICS", "MLFLOW", "WATCH", "PROMETHEUS", "ALERTMANAGER", "DASHBOARD")
     names = [f"HILUM_{server}_PORT" for server in servers]
     return dict(zip(names, map(str, free_ports(len(names))), strict=True))

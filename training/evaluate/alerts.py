@@ -27,6 +27,10 @@ class AlertLoad:
     """Reported, though not of the class."""
     missed: float
     """Of the class, but not reported."""
+    missed_lower: float
+    """Lower bound of the 95 % interval of `missed`: that of the sensitivity, per 1,000."""
+    missed_upper: float
+    """Upper bound."""
     ppv: float | None
     """Share of the alerts that are of the class; None where there are no alerts."""
 
@@ -62,6 +66,8 @@ def alert_load(row: ThresholdRow, prevalence: float) -> AlertLoad:
         alerts_upper=alerts + above,
         false_alerts=false_alerts,
         missed=own - true_alerts,
+        missed_lower=own * (1 - sensitivity_upper),
+        missed_upper=own * (1 - sensitivity_lower),
         ppv=true_alerts / alerts if alerts else None,
     )
 

@@ -94,7 +94,7 @@ def precision_recall_figure(evaluation: Evaluation, predictions: Predictions) ->
         precisions, recalls = np.array([]), np.array([])
         if area.value is not None:
             ranking = Ranking.of(predictions.probabilities[:, k], predictions.truth == k)
-            precisions, recalls = ranking.precision_recall_curve()
+            [precisions], [recalls] = ranking.precision_recall_curve(_once(predictions))
             axes.axhline(
                 float(np.mean(ranking.positive)), color=style["color"], linewidth=0.8, linestyle="dotted"
             )

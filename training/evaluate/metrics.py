@@ -98,11 +98,15 @@ class Ranking:
         undefined = np.isnan(rates) | np.isnan(sensitivities)
         return np.where(undefined, np.nan, rates), np.where(undefined, np.nan, sensitivities)
 
-    def precision_recall_curve(self) -> tuple[Floats, Floats]:
-        """Return (G,) precisions and recalls of all images down to each distinct score, highest first."""
-        positives, negatives = self._run_weights(np.ones((1, len(self.order))))
-        true_positives, false_positives = positives[0].cumsum(), negatives[0].cumsum()
-        return true_positives / (true_positives + false_positives), _cumulative_share(positives)[0, 1:]
+    def precision_recall_curve(self, weights: Weights) -> tuple[Floats, Floats]:
+        """Return (B, G) precisions and recalls of all images down to each distinct score, highest first.
+
+        A precision is NaN where no image is counted yet.
+        """
+        positives, negatives = self._run_weights(weights)
+        true_positives, false_positives = positives.cumsum(axis=1), negatives.cumsum(axis=1)
+        precisions = divide(true_positives, true_positives + false_positives)
+        return precisions, _cumulative_share(positives)[:, 1:]
 
     def _run_weights(self, weights: Weights) -> tuple[Floats, Floats]:
         """Return the positive and the negative weight (B, G) of each run."""

@@ -8,7 +8,7 @@ Each decision names the one that it was based on, and is refused where another c
 ledger holds on the same basis, as older versions of Hilum could leave them, the first takes effect.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -56,14 +56,22 @@ class Decided:
 def read_decisions(ledger: Ledger) -> Decided:
     """Return what the ledger decides."""
     decided = Decided()
-    for entry in ledger.entries():
+    for _, decided in follow(ledger.entries()):  # noqa: B007  the last one counts
+        pass
+    return decided
+
+
+def follow(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Decided]]:
+    """Yield each entry of a ledger, from its first, with what is decided once it has been made."""
+    decided = Decided()
+    for entry in entries:
         if decided.began is None:
             decided = replace(decided, began=entry.at)
         if entry.kind in DECISIONS:
             decided = replace(decided, newest={**decided.newest, entry.kind: entry.number})
             if entry.facts.get("basis", decided.basis) == decided.basis:
                 decided = _after(decided, entry)
-    return decided
+        yield entry, decided
 
 
 def decide(

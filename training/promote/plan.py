@@ -110,16 +110,28 @@ def plan(site: Site, releases: "Mapping[Role, int | None] | None" = None) -> Pla
     wanted = fetch_wanted(site.registry, releases)
     triton = site.triton if site.triton.is_live() else None
     serving = find_serving(site.repository, triton)
+    roles, networks = changes_between(serving, wanted)
     return Plan(
-        roles=tuple(
-            _role_change(role, find_role(serving, role), find_role(wanted.lineup, role)) for role in ROLES
-        ),
-        networks=(*_loaded(serving, wanted), *_dropped(serving, wanted)),
+        roles=roles,
+        networks=networks,
         differences=tuple(differences_of(site, wanted, believe="etags")),
         unrecorded=tuple(drift.sentence for drift in look(site.registry, site.ledger).drifts),
         triton=site.triton.address,
         is_triton_live=triton is not None,
     )
+
+
+def changes_between(
+    serving: Lineup | None, wanted: Wanted
+) -> tuple[tuple[RoleChange, ...], tuple[NetworkChange, ...]]:
+    """Return how the roles, and what is loaded for them, change from one lineup to the next.
+
+    Args:
+        serving: what answers; None where nothing does.
+        wanted: what is to answer.
+    """
+    roles = (_role_change(role, find_role(serving, role), find_role(wanted.lineup, role)) for role in ROLES)
+    return tuple(roles), (*_loaded(serving, wanted), *_dropped(serving, wanted))
 
 
 def differences_of(site: Site, wanted: Wanted, *, believe: Belief) -> list[Difference]:

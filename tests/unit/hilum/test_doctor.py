@@ -20,7 +20,7 @@ from tests.support.ports import free_ports
 
 
 def settings(home: Path) -> Settings:
-    http, grpc, metrics, mlflow, watch, prometheus, alertmanager = free_ports(7)
+    http, grpc, metrics, mlflow, watch, prometheus, alertmanager, dashboard = free_ports(8)
     return Settings(
         home=home,
         http_port=http,
@@ -30,6 +30,7 @@ def settings(home: Path) -> Settings:
         watch_port=watch,
         prometheus_port=prometheus,
         alertmanager_port=alertmanager,
+        dashboard_port=dashboard,
     )
 
 
@@ -90,3 +91,10 @@ def test_missing_monitoring_warns_with_the_command(tmp_path: Path, monkeypatch: 
         assert checks[name].status == "warn"
         assert checks[name].found.startswith("not installed: ")
         assert checks[name].remedy.startswith(f"sudo apt-get install --no-install-recommends {package} && ")
+
+
+def test_a_missing_dashboard_warns_with_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hilum.stack.services.find_spec", lambda _: None)
+    checks = {check.check: check for check in diagnose(settings(tmp_path / "home"))}
+    assert checks["dashboard"].status == "warn"
+    assert checks["dashboard"].remedy == "pip install 'hilum[dashboard]'"

@@ -27,6 +27,7 @@ def settings(tmp_path: Path) -> Settings:
         watch_port=5,
         prometheus_port=6,
         alertmanager_port=7,
+        dashboard_port=8,
     )
 
 
@@ -53,7 +54,8 @@ def test_services_answer_where_the_settings_say(settings: Settings, installed: P
     assert services["prometheus"].health_url == "http://127.0.0.1:6/-/ready"
     assert services["alertmanager"].health_url == "http://127.0.0.1:7/-/ready"
     ports = [port.number for service in services.values() for port in service.ports]
-    assert ports == [4, 1, 2, 3, 5, 6, 7]
+    assert ports == [4, 1, 2, 3, 5, 6, 7, 8]
+    assert services["dashboard"].health_url == "http://127.0.0.1:8/_stcore/health"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,16 @@ def test_the_stack_monitors_itself_with_what_is_installed(
     settings: Settings, installed: Path, programs: list[str], names: list[str]
 ) -> None:
     install(installed, *programs)
-    assert [service.name for service in local_services(settings)] == ["mlflow", "triton", "rollout", *names]
+    found = [service.name for service in local_services(settings)]
+    assert found == ["mlflow", "triton", "rollout", *names, "dashboard"]
+
+
+def test_the_stack_goes_without_a_dashboard_that_is_not_installed(
+    settings: Settings, installed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert installed.is_dir()
+    monkeypatch.setattr("hilum.stack.services.find_spec", lambda _: None)
+    assert [service.name for service in local_services(settings)] == ["mlflow", "triton", "rollout"]
 
 
 def test_naming_the_services_writes_nothing(settings: Settings) -> None:

@@ -20,6 +20,8 @@ def test_alerts_by_hand() -> None:
     assert load.alerts == pytest.approx(117.6)
     assert load.false_alerts == pytest.approx(98)
     assert load.missed == pytest.approx(0.4)
+    # Wilson's bounds of 98 in 100 are 0.9300 and 0.9945.
+    assert (load.missed_lower, load.missed_upper) == pytest.approx((0.11, 1.40), abs=0.005)
     assert load.ppv == pytest.approx(19.6 / 117.6)
 
 

@@ -110,10 +110,19 @@ def test_curves_equal_scikit_learn(sample: Sample) -> None:
     expected_rates, expected_sensitivities, _ = roc_curve(positive, scores, drop_intermediate=False)
     np.testing.assert_allclose(rates[0], expected_rates, atol=1e-12)
     np.testing.assert_allclose(sensitivities[0], expected_sensitivities, atol=1e-12)
-    precisions, recalls = ranking.precision_recall_curve()
+    [precisions], [recalls] = ranking.precision_recall_curve(np.ones((1, len(scores))))
     expected_precisions, expected_recalls, _ = precision_recall_curve(positive, scores)
     np.testing.assert_allclose(precisions, expected_precisions[-2::-1], atol=1e-12)
     np.testing.assert_allclose(recalls, expected_recalls[-2::-1], atol=1e-12)
+
+
+def test_a_weighted_precision_recall_curve_is_that_of_repeated_images() -> None:
+    scores, positive = np.array([0.9, 0.1, 0.4]), np.array([True, False, False])
+    weights = np.array([[1, 2, 3], [1, 1, 0]])
+    precisions, recalls = Ranking.of(scores, positive).precision_recall_curve(weights)
+    # By hand, from the highest score down: 1 of 1, 1 of 1 + 3, 1 of 1 + 3 + 2; the second row skips 0.4.
+    np.testing.assert_allclose(precisions, [[1, 1 / 4, 1 / 6], [1, 1, 1 / 2]])
+    np.testing.assert_allclose(recalls, 1)
 
 
 def test_a_roc_curve_is_not_defined_where_the_weights_leave_out_a_class() -> None:
