@@ -48,7 +48,7 @@ def print_failures(console: Console, outcomes: Sequence[Outcome]) -> None:
     """Print a line for each file that failed."""
     for outcome in outcomes:
         if outcome.error is not None:
-            console.print(f"{_printable(outcome.file)}: {_printable(str(outcome.error))}", markup=False)
+            console.print(f"{printable(outcome.file)}: {printable(str(outcome.error))}", markup=False)
 
 
 def write_csv(path: Path, outcomes: Sequence[Outcome]) -> None:
@@ -77,7 +77,7 @@ def _build_table(outcomes: Sequence[Outcome]) -> Table:
         table.add_column(heading, justify="right")
     for outcome in outcomes:
         if outcome.screening is not None:
-            table.add_row(Text(_printable(outcome.file)), *_answer_cells(outcome.screening))
+            table.add_row(Text(printable(outcome.file)), *_answer_cells(outcome.screening))
     return table
 
 
@@ -101,7 +101,7 @@ def _csv_row(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return `text` without characters that could steer a terminal or turn the direction of reading."""
     return "".join(
         character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text

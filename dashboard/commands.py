@@ -43,7 +43,7 @@ def dashboard_command(host: str, port: int) -> list[str]:
         "theme.light.textColor": "#000000",  # captions are a lighter shade of it, and must stay readable
         "theme.dark.primaryColor": "#56B4E9",
     }
-    app = Path(__file__).with_name("app.py")
+    app = Path(__file__).with_name("server.py")
     return [
         *(sys.executable, "-m", "streamlit", "run", str(app)),
         *(f"--{name}={value}" for name, value in options.items()),

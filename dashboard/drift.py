@@ -145,16 +145,6 @@ def distributions(release: str, signal: str) -> tuple[Distribution | None, Distr
     )
 
 
-def findings(release_counts: Instant) -> dict[int, dict[str, int]]:
-    """Return how often each release reported each finding, from the answer to a query for counts."""
-    counts: dict[int, dict[str, int]] = {}
-    for sample in release_counts.samples:
-        release, finding = sample.labels.get("release", ""), sample.labels.get("finding", "")
-        if release.isdigit() and finding and sample.value > 0 and math.isfinite(sample.value):
-            counts.setdefault(int(release), {})[finding] = round(sample.value)
-    return {release: found for release, found in counts.items() if sum(found.values())}
-
-
 def _by(answer: Instant, label: str, release: str, signal: str | None = None) -> dict[str, float]:
     """Return the finite values of one release, and signal, by another label."""
     return {

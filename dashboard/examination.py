@@ -1,23 +1,21 @@
-"""One image of this reader: what came of it, in plain words and as a file to keep.
+"""One image of this reader: what came of it, in plain words and as a row of a table to keep.
 
 It lives in the reader's own session, in memory, and nowhere else.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clients import report
 from clients.batch import Outcome
-from clients.errors import RadiographRefusedError, TooLargeError
+from clients.errors import DeadlineExceededError, ModelNotReadyError, OverloadedError
 from clients.results import Screening
-from dashboard.errors import SourceError
+from dashboard.errors import SourceError, SourceUnreachableError
 from dashboard.language import mark, tr
 from dashboard.look import label_name
-from dashboard.sources import triton_api
 from hilum.contract import LABELS
 from hilum.decoding.refusals import (
     CorruptFileError,
@@ -32,7 +30,6 @@ from hilum.decoding.refusals import (
 )
 from hilum.errors import HilumError
 from hilum.operating_point import OperatingPoint
-from hilum.radiograph import RadiographError, decode_radiograph
 
 REFUSALS = {
     EmptyFileError.reason: mark("The file is empty. Export it again."),
@@ -47,6 +44,21 @@ REFUSALS = {
 }
 """What to tell a reader, by the decoder's reason."""
 
+UNREADABLE = mark("This file cannot be read as a radiograph.")
+
+FAULTS = {
+    DeadlineExceededError: mark("The service took too long to answer. Send the picture again later."),
+    OverloadedError: mark("The service has too much to do now. Send the picture again in a minute."),
+    ModelNotReadyError: mark("The service runs, but no release answers yet. Tell whoever operates it."),
+}
+"""What to tell a reader, by what the client met at the server."""
+
+ABSENT = mark("The service does not answer, so this picture was not examined. Send it again later.")
+
+NONSENSE = mark(
+    "The service gave an answer that cannot be true, so it is not shown. Tell whoever operates it."
+)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Examination:
@@ -58,18 +70,31 @@ class Examination:
     """The file's own name, shown to this reader only."""
     radiograph: NDArray[np.uint8] | None = None
     """(256, 256) as the networks saw it; None where it could not be read."""
+    thumbnail: bytes = b""
+    """The radiograph as a small JPEG; empty where there is none."""
+    picture: bytes = b""
+    """The same in full size, coloured where the evidence for the finding lies; empty likewise."""
     screening: Screening | None = None
     operating_point: OperatingPoint | None = None
     trouble: str = ""
-    """Why there is no answer, as a key of the translations."""
+    """What is wrong with the file, as a key of the translations."""
     error: SourceError | None = None
     """What the server failed with."""
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that its pictures take, in bytes."""
+        maps = None if self.screening is None else self.screening.activation_map
+        return len(self.thumbnail) + sum(
+            array.nbytes for array in (self.radiograph, maps) if array is not None
+        )
 
     @property
     def words(self) -> str:
         """The answer as a sentence for somebody who never heard of networks."""
         if self.error is not None:
-            return tr(self.error.message, **self.error.values)
+            absent = ABSENT if isinstance(self.error, SourceUnreachableError) else NONSENSE
+            return tr(FAULTS.get(type(self.error.__cause__), absent))
         if self.screening is None:
             return tr(self.trouble)
         if self.screening.probabilities is None:
@@ -89,24 +114,14 @@ class Examination:
             percent=percent,
         )
 
-
-def examine(file: str, image: bytes) -> Examination:
-    """Ask the served release about the content of one file; never raises for what the file or server does."""
-    key = uuid4().hex
-    try:
-        screening = triton_api.screen(image)
-        point = triton_api.operating_point(screening.release)
-        return Examination(
-            key=key,
-            file=file,
-            radiograph=decode_radiograph(image)[0],
-            screening=screening,
-            operating_point=point,
-        )
-    except (RadiographRefusedError, TooLargeError):
-        return Examination(key=key, file=file, trouble=REFUSALS.get(_reason(image), _UNREADABLE))
-    except SourceError as error:
-        return Examination(key=key, file=file, error=error)
+    @property
+    def short_words(self) -> str:
+        """The answer in two or three words, to stand under a thumbnail."""
+        if self.screening is None:
+            return tr("no answer")
+        if self.screening.finding is None:
+            return tr("no frontal chest film")
+        return label_name(self.screening.finding)
 
 
 def as_csv(examinations: Sequence[Examination]) -> bytes:
@@ -121,15 +136,3 @@ def as_csv(examinations: Sequence[Examination]) -> bytes:
             for examination in examinations
         ]
     )
-
-
-_UNREADABLE = mark("This file cannot be read as a radiograph.")
-
-
-def _reason(image: bytes) -> str:
-    """Return why the decoder, which the server shares, refuses a file."""
-    try:
-        decode_radiograph(image)
-    except RadiographError as error:
-        return error.reason
-    return ""

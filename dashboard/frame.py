@@ -29,7 +29,7 @@ def part(title: str = "") -> Iterator[None]:
     try:
         yield
     except SourceError as error:
-        st.warning(tr(error.message, **error.values), icon=":material/cloud_off:")
+        st.warning(error.sentence, icon=":material/cloud_off:")
 
 
 def empty(sentence: str) -> None:

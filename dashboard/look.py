@@ -26,6 +26,9 @@ def label_name(label: str) -> str:
         "no_finding": tr("no finding"),
         "lung_opacity": tr("lung opacity"),
         "covid19": tr("COVID-19"),
+        "other": tr("all others"),
+        "valid": tr("frontal chest radiograph"),
+        "non_valid": tr("no frontal chest radiograph"),
     }.get(label, label)
 
 
@@ -34,20 +37,40 @@ def release_colour(number: int) -> str:
     return COLOURS[3 + number % 3]
 
 
+def ink_colour() -> str:
+    """Return the colour of words and lines on a plot; Streamlit's own gray is too light on white."""
+    return "#FAFAFA" if st.context.theme.type == "dark" else "#31333F"
+
+
+def ink_on(colour: str) -> str:
+    """Return black or white, whichever is read better on a colour `#RRGGBB` (by WCAG's luminance)."""
+    shares = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in shares)
+    return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "white"
+
+
 def figure(*, x_title: str, y_title: str, height: int = 320) -> go.Figure:
     """Return an empty plot whose axes are named, with their units."""
-    plot = go.Figure()
-    plot.update_layout(
-        height=height,
-        margin={"l": 10, "r": 10, "t": 30, "b": 10},
-        legend={"orientation": "h", "y": 1.12},
-        hovermode="closest",
+    ink = {"color": ink_colour()}
+    xaxis, yaxis = (
+        {"title": {"text": title, "font": ink}, "tickfont": ink, "automargin": True}
+        for title in (x_title, y_title)
     )
-    plot.update_xaxes(title=x_title, automargin=True)
-    plot.update_yaxes(title=y_title, automargin=True)
-    return plot
+    return go.Figure(  # at once: each update of a figure costs milliseconds
+        layout={
+            "height": height,
+            "margin": {"l": 10, "r": 10, "t": 30, "b": 10},
+            # above the axes, however many lines
+            "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+            "hovermode": "closest",
+            "xaxis": xaxis,
+            "yaxis": yaxis,
+        }
+    )
 
 
 def show(plot: go.Figure, key: str) -> None:
     """Draw a plot over the whole width, in the reader's light or dark theme."""
-    st.plotly_chart(plot, width="stretch", key=key, config={"displaylogo": False})
+    titles = (plot.layout.yaxis.title.text, plot.layout.xaxis.title.text)
+    alt = " · ".join(title for title in titles if title) or None  # for those who do not see it
+    st.plotly_chart(plot, width="stretch", key=key, config={"displaylogo": False}, alt=alt)

@@ -1,31 +1,34 @@
 """The examinations of a session as one page to keep or print: self-contained, in the reader's language."""
 
-import base64
-import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from PIL import Image
 
 from dashboard.examination import Examination
 from dashboard.frame import NOTICE
 from dashboard.language import current_language, tr
 from dashboard.look import label_name
+from dashboard.viewer import data_address
 from hilum.contract import LABELS
-from hilum.overlay import draw_overlay
 
 
-def as_html(examinations: Sequence[Examination]) -> bytes:
-    """Return the page: for each picture the answer in words, its numbers and where the evidence lies."""
+def as_html(examinations: Sequence[Examination], measured: Sequence[str] = ()) -> bytes:
+    """Return the page: for each picture the answer in words, its numbers and where the evidence lies.
+
+    Args:
+        examinations: in the order of the page.
+        measured: sentences on how the releases that answered were measured.
+    """
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
     page = _template().render(
         language=current_language(),
         title=tr("Examination of chest radiographs"),
         notice=tr(NOTICE),
         made=tr("Made on {time} UTC by Hilum.", time=now),
+        measured=measured,
         cards=[_card(examination) for examination in examinations],
         heading_label=tr("resembles"),
         heading_probability=tr("probability"),
@@ -61,20 +64,5 @@ def _card(examination: Examination) -> dict[str, object]:
         if screening is None
         else tr("Answered by release {release}.", release=screening.release),
         "rows": rows,
-        "picture": _picture(examination),
+        "picture": data_address(examination.picture) if examination.picture else "",
     }
-
-
-def _picture(examination: Examination) -> str:
-    """Return the picture as a data address, coloured where there is evidence; empty where there is none."""
-    screening = examination.screening
-    if examination.radiograph is None:
-        return ""
-    picture = Image.fromarray(examination.radiograph)
-    if screening is not None and screening.activation_map is not None and screening.finding is not None:
-        picture = draw_overlay(
-            examination.radiograph, screening.activation_map[LABELS.index(screening.finding)]
-        )
-    stream = io.BytesIO()
-    picture.save(stream, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     """Folder of a data set, or of several, whose test images the dashboard may show; empty: none."""
     shadow_key: SecretStr | None = Field(default=None, min_length=16)
     """Key that names images in records of mirrored requests; by default one is made and kept in `home`."""
+    shadow_records: OptionalFile = None
+    """Folder of what clients recorded of mirrored requests (`*.jsonl`), for the dashboard; empty: none."""
     tls_ca: OptionalFile = None
     """PEM file of the authorities that may vouch for Triton; with it every gRPC connection is encrypted."""
     tls_certificate: OptionalFile = None

@@ -26,8 +26,9 @@ from mlflow.types.schema import ColSpec, Schema, TensorSpec
 
 from hilum.contract import PASSPORT_SUFFIX, SCREENING
 from hilum.files import sha256_bytes, sha256_file, write_atomic
+from training.artifacts import downloaded, downloaded_from
 from training.errors import IntegrityError, UnknownVersionError
-from training.tracking import connect, downloaded, downloaded_from, mlflow_errors
+from training.mlflow_server import connect, mlflow_errors
 
 CHAMPION = "champion"
 """Alias of the release that is to serve."""

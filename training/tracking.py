@@ -1,27 +1,21 @@
 """Every call to MLflow's tracking: runs, what is logged to them, and what is read back."""
 
-import logging
-import os
 import platform
 import signal
 import subprocess
-import tempfile
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError, URLError
 
 import mlflow
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
-from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from hilum.errors import HilumError, ServiceUnreachableError
 from training.errors import StoppedError, UnknownVersionError
+from training.mlflow_server import mlflow_errors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,60 +36,6 @@ GIT_REVISION_TAG = "hilum.git_revision"
 CLASSES_TAG = "hilum.classes"
 SUBSET_TAG = "hilum.subset"
 """What a training run says of itself, and a registered version carries on."""
-
-REMEDY = "Start it with `hilum up --detach`, or set HILUM_MLFLOW_URI."
-
-
-LOST = (
-    "failed with exception",
-    "failed with timeout",
-    "Max retries exceeded",
-    "error code 502",
-    "error code 503",
-)
-"""What MLflow's client says where the server, not the request, is at fault."""
-
-
-def connect(uri: str) -> None:
-    """Make `uri` MLflow's tracking and registry server for this process.
-
-    Raises:
-        ServiceUnreachableError: nothing answers there. Asked first, in seconds: MLflow's own client
-            would try for minutes.
-    """
-    if uri.startswith("http"):
-        try:
-            with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=5):  # noqa: S310  http(s) by the line above
-                pass
-        except HTTPError:
-            pass  # a proxy that hides /health still answers
-        except (URLError, OSError) as error:
-            raise ServiceUnreachableError("MLflow", uri, REMEDY) from error
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # the commands have their own
-    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # stdout holds answers only
-    for name in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
-        # Hilum names its experiments itself; one that another program left here may be another server's
-        os.environ.pop(name, None)
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
-
-
-def address() -> str:
-    """Return the server that this process is connected to."""
-    return str(mlflow.get_tracking_uri())
-
-
-@contextmanager
-def mlflow_errors() -> Iterator[None]:
-    """Turn a lost MLflow server into `ServiceUnreachableError`, any other refusal into `HilumError`."""
-    try:
-        yield
-    except MlflowException as error:
-        if _is_lost(error):
-            raise ServiceUnreachableError("MLflow", mlflow.get_tracking_uri(), REMEDY) from error
-        raise HilumError(f"MLflow at {mlflow.get_tracking_uri()} refused: {error}") from error
 
 
 @contextmanager
@@ -201,39 +141,6 @@ def set_tags(run_id: str, tags: Mapping[str, str]) -> None:
             client.set_tag(run_id, key, value)
 
 
-def log_artifacts(run_id: str, folder: Path, artifact_folder: str) -> None:
-    """Upload the files of a local folder to a run."""
-    with mlflow_errors():
-        mlflow.MlflowClient().log_artifacts(run_id, str(folder), artifact_folder)
-
-
-def store_files(
-    experiment: str, name: str, files: Mapping[str, bytes], artifact_folder: str, tags: Mapping[str, str]
-) -> str:
-    """Keep files in a new run of an experiment, which ends with them, and return the run's id."""
-    client = mlflow.MlflowClient()
-    with tempfile.TemporaryDirectory(prefix="hilum-") as folder, mlflow_errors():
-        for file, content in files.items():
-            (Path(folder) / file).write_bytes(content)
-        experiment_id = mlflow.set_experiment(experiment).experiment_id
-        run = client.create_run(experiment_id, tags=dict(tags), run_name=name)
-        client.log_artifacts(run.info.run_id, folder, artifact_folder)
-        client.set_terminated(run.info.run_id)
-    return str(run.info.run_id)
-
-
-def log_text(run_id: str, text: str, path: str) -> None:
-    """Log one text file to a run."""
-    with mlflow_errors():
-        mlflow.MlflowClient().log_text(run_id, text, path)
-
-
-def log_figure(run_id: str, figure: "Figure", path: str) -> None:
-    """Log one figure to a run, as PNG."""
-    with mlflow_errors():
-        mlflow.MlflowClient().log_figure(run_id, figure, path)
-
-
 def log_metric(run_id: str, name: str, value: float) -> None:
     """Log one number to a run, open or not."""
     with mlflow_errors():
@@ -295,17 +202,18 @@ class CompleteRun:
     params: Mapping[str, str]
 
 
-def complete_runs(experiment: str, *, most: int, having: str | None = None) -> tuple[CompleteRun, ...]:
+def complete_runs(experiment: str, tags: Mapping[str, str | None], *, most: int) -> tuple[CompleteRun, ...]:
     """Return the newest complete runs of an experiment, `most` of them; none where it does not exist.
 
     Args:
         experiment: its name.
+        tags: what the runs must have; None for a tag of any value.
         most: runs at most.
-        having: a tag that the runs must have, whatever its value.
     """
-    conditions = [f"tags.`{COMPLETE_TAG}` = 'true'"]
-    if having is not None:
-        conditions.append(f"tags.`{having}` != ''")
+    conditions = [
+        f"tags.`{key}` != ''" if value is None else f"tags.`{key}` = '{value}'"
+        for key, value in ({COMPLETE_TAG: "true"} | dict(tags)).items()
+    ]
     client = mlflow.MlflowClient()
     with mlflow_errors():
         found = client.get_experiment_by_name(experiment)
@@ -372,47 +280,3 @@ def find_run(model: str, run_id: str | None) -> Run:
     if not runs:
         raise UnknownVersionError(f"MLflow has no complete training run of {model}. {advice}")
     return runs[0]
-
-
-def has_artifact(run_id: str, path: str) -> bool:
-    """Answer whether a run holds a file of this path."""
-    with mlflow_errors():
-        beside = mlflow.MlflowClient().list_artifacts(run_id, path.rpartition("/")[0] or None)
-    return any(file.path == path for file in beside)
-
-
-@contextmanager
-def downloaded(run_id: str, artifact: str) -> Iterator[Path]:
-    """Yield a local copy of a run's artifact, a file or a folder; it is gone afterwards."""
-    with mlflow_errors():
-        run = mlflow.get_run(run_id)
-    with downloaded_from(f"{run.info.artifact_uri}/{artifact}") as path:
-        yield path
-
-
-@contextmanager
-def downloaded_from(uri: str) -> Iterator[Path]:
-    """Yield a local copy of what lies at an artifact URI, gone afterwards.
-
-    `runs:/...` is no such URI: there MLflow says "ensure that the path is correct" whatever went wrong.
-    """
-    with tempfile.TemporaryDirectory(prefix="hilum-download-") as folder:
-        with mlflow_errors():
-            path = _download(uri, folder)
-        yield Path(path)
-
-
-def _is_lost(error: BaseException) -> bool:
-    """Whether the server, not the request, is at fault."""
-    return any(sign in str(error) for sign in LOST)
-
-
-@retry(
-    retry=retry_if_exception(lambda error: not _is_lost(error)),
-    stop=stop_after_attempt(3),
-    wait=wait_random_exponential(multiplier=0.2, max=2),
-    reraise=True,
-)
-def _download(uri: str, folder: str) -> str:
-    """Download; again where a transfer broke off: MLflow's client repeats requests, not transfers."""
-    return str(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=folder))

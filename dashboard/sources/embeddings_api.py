@@ -13,7 +13,7 @@ from dashboard.sources.evaluation_api import SPLIT
 from dashboard.sources.registry_api import SOURCE, connected, source_errors
 from hilum.settings import settings
 
-MAX_POINTS = 10_000
+MAX_POINTS = 5_000
 """Images that are shown at most: as many as a page can move at once."""
 
 FILE = f"evaluation/{SPLIT}/embeddings.npz"
@@ -45,13 +45,13 @@ def embeddings(run_id: str, n_images: int) -> Embeddings | None:
     Raises:
         SourceError: MLflow does not answer in time, or the file is not that of these predictions.
     """
-    from training import tracking
+    from training import artifacts
 
     with source_errors():
         connected()
-        if not tracking.has_artifact(run_id, FILE):
+        if not artifacts.has_artifact(run_id, FILE):
             return None
-        with tracking.downloaded(run_id, FILE) as path:
+        with artifacts.downloaded(run_id, FILE) as path:
             rows = np.arange(n_images)
             if n_images > MAX_POINTS:
                 rows = np.sort(np.random.default_rng(0).choice(n_images, MAX_POINTS, replace=False))

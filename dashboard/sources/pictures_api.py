@@ -1,19 +1,11 @@
 """Test images, where their data set lies on this machine. Pictures are read when asked for and never kept."""
 
-from collections.abc import Mapping
-from pathlib import Path
-
 import numpy as np
-import streamlit as st
 from numpy.typing import NDArray
 
 from dashboard.errors import SourceLyingError
+from dashboard.sources.data_sets_api import SOURCE, folders, table
 from hilum.radiograph import RadiographError, decode_radiograph
-from hilum.settings import settings
-
-METADATA = "metadata.csv"
-
-SOURCE = "The data set"
 
 
 def picture(path: str, source: str) -> NDArray[np.uint8] | None:
@@ -27,33 +19,27 @@ def picture(path: str, source: str) -> NDArray[np.uint8] | None:
         None where no data set on this machine lists it.
 
     Raises:
-        SourceError: it is listed, but cannot be read.
+        SourceError: it is listed, but cannot be read; or a data set's table cannot.
     """
-    root = settings().data
-    if root is None:
+    image = content(path, source)
+    if image is None:
         return None
-    for metadata in (root / METADATA, *sorted(root.glob(f"*/{METADATA}"))):
-        if not metadata.is_file():
-            continue
-        file = metadata.parent / path
-        is_inside = file.resolve().is_relative_to(metadata.parent.resolve())
-        if not is_inside or _sources(str(metadata), metadata.stat().st_mtime_ns).get(path) != source:
+    try:
+        radiograph: NDArray[np.uint8] = decode_radiograph(image)[0]
+    except RadiographError as error:
+        raise SourceLyingError(SOURCE, path, type(error).__name__) from error
+    return radiograph
+
+
+def content(path: str, source: str) -> bytes | None:
+    """Return the file of a test image as it is; arguments, None and errors are those of `picture`."""
+    for folder in folders():
+        frame, file = table(folder), folder / path
+        is_listed = ((frame["path"] == path) & (frame["source"] == source)).any()
+        if not is_listed or not file.resolve().is_relative_to(folder.resolve()):
             continue
         try:
-            radiograph: NDArray[np.uint8] = decode_radiograph(file.read_bytes())[0]
-        except (OSError, RadiographError) as error:
-            raise SourceLyingError(SOURCE, str(metadata.parent), type(error).__name__) from error
-        return radiograph
+            return file.read_bytes()
+        except OSError as error:
+            raise SourceLyingError(SOURCE, str(folder), type(error).__name__) from error
     return None
-
-
-@st.cache_data(ttl=3600, max_entries=8, show_spinner=False)
-def _sources(metadata: str, modified_ns: int) -> Mapping[str, str]:  # noqa: ARG001 - a changed file is read anew
-    """Return the source of each image that a `metadata.csv` lists; nothing where it is no such table."""
-    import pandas as pd
-
-    try:
-        frame = pd.read_csv(Path(metadata), dtype=str, keep_default_na=False, usecols=["path", "source"])
-    except (OSError, ValueError):
-        return {}
-    return dict(zip(frame["path"], frame["source"], strict=True))

@@ -13,12 +13,17 @@ import requests
 import streamlit as st
 
 from dashboard.errors import SourceLyingError, SourceUnreachableError
+from dashboard.sources.patience import waiting_once
 from hilum.settings import settings
 
 SOURCE = "Prometheus"
 
 TIMEOUT_S = (1.0, 4.0)
 """Longest wait for a connection and for an answer, in seconds: the page is drawn within a few seconds."""
+
+QUERY_TIMEOUT = "3s"
+"""When Prometheus itself gives a query up: sooner than this page does, so that only a Prometheus that answers
+nothing at all counts as unreachable."""
 
 MAX_POINTS = 240
 """Points of a line, at most: as many as a reader can see, whatever the time range."""
@@ -40,7 +45,7 @@ class Series:
     times: npt.NDArray[np.float64]
     """(N,) seconds since 1970."""
     values: npt.NDArray[np.float64]
-    """(N,), NaN where Prometheus has none."""
+    """(N,), with a NaN in every gap: a line must not cross it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +58,8 @@ class Alert:
     severity: str
     summary: str
     runbook_url: str
+    namespace: str
+    """The installation that it is about; empty outside Kubernetes."""
     since: str
     """Start, ISO 8601 in UTC."""
 
@@ -97,14 +104,7 @@ def query_range(expression: str, *, hours: float, end: float | None = None) -> t
     step = max(15.0, hours * 3600 / MAX_POINTS)
     data = _get("query_range", {"query": expression, "start": end - hours * 3600, "end": end, "step": step})
     with _as_documented():
-        return tuple(
-            Series(
-                labels=_labels(item),
-                times=np.array([float(at) for at, _ in item["values"]]),
-                values=np.array([float(value) for _, value in item["values"]]),
-            )
-            for item in _result(data, "matrix")
-        )
+        return tuple(_series(item, step) for item in _result(data, "matrix"))
 
 
 @st.cache_data(ttl=5, show_spinner=False)
@@ -123,6 +123,7 @@ def alerts() -> tuple[Alert, ...]:
                 severity=str(alert["labels"].get("severity", "")),
                 summary=str(alert["annotations"].get("summary", "")),
                 runbook_url=str(alert["annotations"].get("runbook_url", "")),
+                namespace=str(alert["labels"].get("namespace", "")),
                 since=str(alert.get("activeAt", "")),
             )
             for alert in found
@@ -143,19 +144,38 @@ def _as_documented() -> Iterator[None]:
 def _get(path: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
     address = settings().prometheus_address
     try:
-        answer = requests.get(f"{address}/api/v1/{path}", params=dict(parameters), timeout=TIMEOUT_S)
-        body = answer.json()
+        with waiting_once(SOURCE, address):
+            body = _ask(f"{address}/api/v1/{path}", {**parameters, "timeout": QUERY_TIMEOUT})
     except requests.JSONDecodeError as error:
-        raise SourceLyingError(SOURCE, address, f"HTTP {answer.status_code}, no JSON") from error
-    except requests.RequestException as error:
-        raise SourceUnreachableError(SOURCE, address, type(error).__name__) from error
+        raise SourceLyingError(SOURCE, address, "no JSON") from error
     if not isinstance(body, Mapping) or body.get("status") != "success":
-        reason = str(body.get("error", "")) if isinstance(body, Mapping) else "no object"
+        reason = str(body.get("error") or "no status") if isinstance(body, Mapping) else "no object"
         raise SourceLyingError(SOURCE, address, reason)
     data = body.get("data")
     if not isinstance(data, Mapping):
         raise SourceLyingError(SOURCE, address, "no data")
     return data
+
+
+def _ask(url: str, parameters: Mapping[str, Any]) -> Any:
+    """Return the JSON that comes back."""
+    try:
+        answer = requests.get(url, params=dict(parameters), timeout=TIMEOUT_S)
+    except requests.RequestException as error:
+        raise SourceUnreachableError(SOURCE, settings().prometheus_address, type(error).__name__) from error
+    return answer.json()
+
+
+def _series(item: Mapping[str, Any], step: float) -> Series:
+    """Return one series of a range, with a NaN where points are missing."""
+    times = np.array([float(at) for at, _ in item["values"]])
+    values = np.array([float(value) for _, value in item["values"]])
+    gaps = np.flatnonzero(np.diff(times) > 1.5 * step) + 1
+    return Series(
+        labels=_labels(item),
+        times=np.insert(times, gaps, (times[gaps - 1] + times[gaps]) / 2),
+        values=np.insert(values, gaps, np.nan),
+    )
 
 
 def _result(data: Mapping[str, Any], kind: str) -> Sequence[Mapping[str, Any]]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.errors import SourceLyingError, SourceUnreachableError
+from dashboard.errors import SourceError, SourceLyingError, SourceUnreachableError
+from dashboard.sources.patience import waiting_once
 from hilum.contract import SCREENING
 from hilum.errors import HilumError, ServiceUnreachableError
 from hilum.settings import settings
@@ -59,9 +60,13 @@ def connected() -> "Registry":
 @contextmanager
 def source_errors() -> Iterator[None]:
     """Turn what the registry and MLflow raise into this dashboard's errors."""
-    try:
-        yield
-    except ServiceUnreachableError as error:
-        raise SourceUnreachableError(SOURCE, settings().mlflow_address, type(error).__name__) from error
-    except HilumError as error:
-        raise SourceLyingError(SOURCE, settings().mlflow_address, str(error)) from error
+    address = settings().mlflow_address
+    with waiting_once(SOURCE, address):
+        try:
+            yield
+        except SourceError:
+            raise
+        except ServiceUnreachableError as error:
+            raise SourceUnreachableError(SOURCE, address, type(error).__name__) from error
+        except HilumError as error:
+            raise SourceLyingError(SOURCE, address, str(error)) from error

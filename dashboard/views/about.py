@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from dashboard.estimates import told
 from dashboard.frame import empty, notice, part
 from dashboard.language import tr
 from dashboard.look import label_name
 from dashboard.sources import evaluation_api, registry_api, releases_api
+from hilum.contract import FILTER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,15 +21,17 @@ PAPERS = (
     "Forero Mendoza, Pacheco: *A free web service for fast COVID-19 classification of chest X-ray images.* "
     "2020. [arXiv:2009.01657](https://arxiv.org/abs/2009.01657)",
     "Minaee, Kafieh, Sonka, Yazdani, Jamalipour Soufi: *Deep-COVID: Predicting COVID-19 from chest X-ray "
-    "images using deep transfer learning.* Medical Image Analysis, 2020. "
+    "images using deep transfer learning.* Medical Image Analysis 65, 2020, 101794. "
+    "[doi:10.1016/j.media.2020.101794](https://doi.org/10.1016/j.media.2020.101794), "
     "[arXiv:2004.09363](https://arxiv.org/abs/2004.09363)",
     "Apostolopoulos, Mpesiana: *Covid-19: automatic detection from X-ray images utilizing transfer learning "
-    "with convolutional neural networks.* Physical and Engineering Sciences in Medicine, 2020. "
+    "with convolutional neural networks.* Physical and Engineering Sciences in Medicine 43, 2020, 635-640. "
     "[doi:10.1007/s13246-020-00865-4](https://doi.org/10.1007/s13246-020-00865-4)",
     "Soares, Soares: *Automatic detection of COVID-19 cases on X-ray images using convolutional neural "
     "networks.* 2020. [arXiv:2007.05494](https://arxiv.org/abs/2007.05494)",
     "Civit-Masot, Luna-Perejón, Domínguez Morales, Civit: *Deep learning system for COVID-19 diagnosis aid "
-    "using X-ray pulmonary images.* Applied Sciences 10, 2020, 4640.",
+    "using X-ray pulmonary images.* Applied Sciences 10, 2020, 4640. "
+    "[doi:10.3390/app10134640](https://doi.org/10.3390/app10134640)",
 )
 """The papers that the recipes repeat; a citation is the same in every language."""
 
@@ -128,6 +132,19 @@ def _measured() -> None:
         empty(tr("This release's classifier was not evaluated. `hilum evaluate classifier` does it."))
         return
     _evaluated(evaluation)
+    filter_ = evaluation_api.evaluation(number, FILTER)
+    if filter_ is None:
+        empty(tr("This release's filter was not evaluated. `hilum evaluate filter` does it."))
+        return
+    st.write(
+        tr(
+            "Its filter was tested on {n} pictures: {classes}.",
+            n=filter_.result["n_images"],
+            classes=_counts(filter_.result),
+        )
+    )
+    _table(filter_)
+    _read_from(filter_)
 
 
 def _evaluated(evaluation: "ReleaseEvaluation") -> None:
@@ -141,49 +158,53 @@ def _evaluated(evaluation: "ReleaseEvaluation") -> None:
             recipe=evaluation.recipe,
             n=result["n_images"],
             patients=result["n_patients"],
-            classes=", ".join(f"{n} {label_name(label)}" for label, n in result["whole"]["counts"].items()),
+            classes=_counts(result),
             sources=", ".join(f"`{name}`" for name in result["groups"].get("source", {})) or "-",
             n_bootstrap=result["n_bootstrap"],
         )
     )
-    st.dataframe(
-        [
-            {
-                tr("class"): label_name(label),
-                tr("AUROC"): _told(measures["auroc"]),
-                tr("sensitivity"): _told(measures["sensitivity"]),
-                tr("specificity"): _told(measures["specificity"]),
-                tr("reported from"): _line(evaluation, label),
-            }
-            for label, measures in result["whole"]["per_class"].items()
-        ],
-        hide_index=True,
-        width="stretch",
-    )
+    _table(evaluation)
     strength = result["source_label_association"]
     if strength is not None:
         st.write(
             tr("Source and class go together by {strength:.2f} (Cramér's V, 0 to 1).", strength=strength)
         )
+    _read_from(evaluation)
+
+
+def _table(evaluation: "ReleaseEvaluation") -> None:
+    st.dataframe(
+        [
+            {
+                tr("class"): label_name(label),
+                tr("AUROC"): told(measures["auroc"]),
+                tr("sensitivity"): told(measures["sensitivity"]),
+                tr("specificity"): told(measures["specificity"]),
+                tr("reported from"): _line(evaluation, label),
+            }
+            for label, measures in evaluation.result["whole"]["per_class"].items()
+        ],
+        hide_index=True,
+        width="stretch",
+    )
+
+
+def _read_from(evaluation: "ReleaseEvaluation") -> None:
     st.caption(
         tr(
             "Read from run {run} in MLflow; data set {digest}.",
             run=evaluation.run_id,
-            digest=str(result["data_digest"])[:12],
+            digest=str(evaluation.result["data_digest"])[:12],
         )
     )
+
+
+def _counts(result: "Mapping[str, Any]") -> str:
+    """Return how many images each class has."""
+    return ", ".join(f"{label_name(label)} {n}" for label, n in result["whole"]["counts"].items())
 
 
 def _line(evaluation: "ReleaseEvaluation", label: str) -> str:
     """Return the probability from which a label is reported; a dash for the label that is left over."""
     threshold = evaluation.thresholds.get(label)
     return "-" if threshold is None else f"{threshold:.2f}"
-
-
-def _told(estimate: "Mapping[str, Any]") -> str:
-    """Return a value with its interval; a dash where it is not defined."""
-    if estimate["value"] is None:
-        return "-"
-    if estimate["lower"] is None:
-        return f"{estimate['value']:.3f}"
-    return f"{estimate['value']:.3f} ({estimate['lower']:.3f} - {estimate['upper']:.3f})"

@@ -1,4 +1,4 @@
-"""Drift against the release's reference, and the challenger's findings beside the champion's."""
+"""Whether what arrives still looks like the sample that the release carries as its reference."""
 
 import streamlit as st
 
@@ -7,16 +7,14 @@ from dashboard.drift import (
     Drift,
     distributions,
     drifts,
-    findings,
     measured_releases,
     signal_name,
 )
 from dashboard.frame import empty, part, updated
 from dashboard.language import mark, tr
 from dashboard.lines import lines
-from dashboard.look import label_name, show
+from dashboard.look import show
 from dashboard.sources.prometheus_api import query
-from hilum.contract import LABELS
 
 SIGNS = {
     "same": (":material/check_circle:", "green"),
@@ -32,16 +30,13 @@ RANGES = {24.0: mark("1 day"), 168.0: mark("7 days"), 720.0: mark("30 days")}
 
 
 def draw(chosen: int | None) -> None:
-    """Draw both parts; `chosen` is the release that the reader looks at, if any."""
+    """Draw the part; `chosen` is the release that the reader looks at, if any."""
     with part(tr("Does what arrives still look like the reference?")):
         releases = measured_releases()
         if not releases:
             empty(tr("No image was served in the last six hours, or Prometheus does not watch Triton yet."))
         else:
             _drift(releases, chosen)
-        # Here, so that a Prometheus which does not answer is waited for once.
-        st.subheader(tr("The challenger beside the champion"))
-        _challenger()
 
 
 def _drift(releases: tuple[str, ...], chosen: int | None) -> None:
@@ -78,6 +73,7 @@ def _signal(release: str, found: tuple[Drift, ...]) -> None:
     signal = st.selectbox(
         tr("Look closer at"),
         [one.signal for one in found],
+        index=next((place for place, one in enumerate(found) if one.outcome == "drifted"), 0),
         key="data_signal",
         format_func=signal_name,
     )
@@ -104,26 +100,3 @@ def _signal(release: str, found: tuple[Drift, ...]) -> None:
             unit=tr("distance (share of images)"),
             names=[tr("distance"), tr("explained by chance")],
         )
-
-
-def _challenger() -> None:
-    """Set what the challenger reported of mirrored images beside what the champion reported."""
-    champion = findings(query(queries.CHAMPION_FINDINGS.expression))
-    challenger = findings(query(queries.CHALLENGER_FINDINGS.expression))
-    if not challenger:
-        empty(tr("No challenger answered a mirrored image in the last day."))
-        return
-    counts = {
-        tr("release {n}, as champion", n=number): (number, found) for number, found in champion.items()
-    } | {tr("release {n}, as challenger", n=number): (number, found) for number, found in challenger.items()}
-    show(data_plots.reported(counts, LABELS), "data_challenger")
-    for name, (_, found) in counts.items():
-        total = sum(found.values())
-        told = ", ".join(f"{label_name(label)} {found.get(label, 0) / total:.0%}" for label in LABELS)
-        st.markdown(tr("{name}: {told}, of {n} images.", name=name, told=told, n=total))
-    st.caption(
-        tr(
-            "Last day; bars with 95 % intervals (Wilson). The challenger is given a sample of the images, so "
-            "only shares can be compared. `hilum release compare` compares the two image by image."
-        )
-    )

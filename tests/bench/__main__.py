@@ -13,7 +13,7 @@ from hilum.settings import settings
 from tests.bench.comparisons import Sizes
 from tests.bench.report import print_report
 
-BENCHES = ("serving", "monitor", "training", "evaluation", "rollout", "scaling")
+BENCHES = ("serving", "monitor", "training", "evaluation", "rollout", "scaling", "dashboard")
 
 
 @click.command()
@@ -90,6 +90,13 @@ def bench(
         sizes = Sizes(rounds=rounds, requests=requests)
         met &= print_report(
             "scaling", compare_scaling(repository or settings().live_repository, images, sizes)
+        )
+    if "dashboard" in (benches or BENCHES):
+        from tests.bench.dashboard import measure_dashboard
+
+        met &= print_report(
+            "dashboard",
+            measure_dashboard(repository or settings().live_repository, images, rounds=rounds),
         )
     sys.exit(0 if met else 1)
 

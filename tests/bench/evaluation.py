@@ -19,7 +19,7 @@ from hilum.contract import CLASSIFIER
 from tests.bench.report import Measurement
 from tests.support.predictions import synthetic_predictions
 from training.evaluate.evaluation import evaluate
-from training.evaluate.predictions import load_predictions, predictions_frame
+from training.evaluate.predictions import Predictions, load_predictions, predictions_frame
 from training.evaluate.tables import evaluation_frame
 from training.report.contents import build_report
 from training.report.model_card import model_card
@@ -60,8 +60,16 @@ def compare_evaluation() -> list[Measurement]:
 
 
 def write_predictions(path: Path) -> None:
-    """Store predictions as a run of `hilum evaluate` would, two images a patient."""
-    predictions = synthetic_predictions(n_images=IMAGES)
+    """Store predictions as a run of `hilum evaluate` would."""
+    predictions_frame(many_predictions()).to_csv(path, index=False)
+
+
+def many_predictions(*, skill: float = 1.5) -> Predictions:
+    """Return 100,000 predictions with all that they can be grouped by, two images a patient.
+
+    Those of another `skill` are of the same images.
+    """
+    predictions = synthetic_predictions(n_images=IMAGES, skill=skill)
     random = np.random.default_rng(0)
     frame = predictions.frame.assign(
         source=[f"hospital {i}" for i in random.integers(0, SOURCES, IMAGES)],
@@ -70,8 +78,7 @@ def write_predictions(path: Path) -> None:
         sex=random.choice(["M", "F"], IMAGES),
         age=random.integers(20, 60, IMAGES).astype(str),
     )
-    logits = np.log(predictions.probabilities)
-    predictions_frame(replace(predictions, frame=frame, logits=logits)).to_csv(path, index=False)
+    return replace(predictions, frame=frame, logits=np.log(predictions.probabilities))
 
 
 def peak_bytes() -> int:

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -32,6 +33,27 @@ def test_the_rules_are_those_of_the_files(monitored: Rendered) -> None:
     by_name = {group["name"]: group for group in rendered}
     assert len(by_name) == len(rendered) == len(groups) > 0
     assert by_name == {group["name"]: group for group in groups}
+
+
+def test_thresholds_change_the_ends_of_their_alerts_and_nothing_else(helm: Helm, monitored: Rendered) -> None:
+    chosen = {"queueSeconds": 2, "gpuMemory": 0.8, "championDays": 90, "certificateDays": 30}
+    changed = helm.render({"monitoring": {"rules": {"thresholds": chosen}}}, cluster(installed="monitoring"))
+    ends = {
+        "HilumQueueTimeHigh": ("> 0.5", "> 2"),
+        "HilumGpuMemoryHigh": ("> 0.95", "> 0.8"),
+        "HilumChampionOld": ("> 180", "> 90"),
+        "HilumCertificateExpiring": ("< 21", "< 30"),
+    }
+    for before, after in zip(_rules(monitored), _rules(changed), strict=True):
+        old, new = ends.pop(before.get("alert", ""), ("", ""))
+        assert before["expr"].endswith(old)
+        assert after == {**before, "expr": before["expr"].removesuffix(old) + new}
+    assert ends == {}
+
+
+def _rules(rendered: Rendered) -> list[dict[str, Any]]:
+    groups = rendered.find("PrometheusRule", "hilum")["spec"]["groups"]
+    return [rule for group in groups for rule in group["rules"]]
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool (Debian: prometheus) is not installed")

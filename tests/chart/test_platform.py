@@ -17,6 +17,7 @@ from tests.support.chart.clusters import cluster
 from tests.support.chart.commands import environment
 from tests.support.helm import Helm, Object, Rendered, load_values, values_files
 from training.commands.kserve import kserve
+from training.commands.rollout import verify
 from training.commands.train import train
 from training.commands.watch import watch
 from training.export.tensorrt.job import CLAIM, build_job
@@ -129,6 +130,28 @@ def test_several_machines_train_as_one_train_job(helm: Helm) -> None:
         assert (policy["numNodes"], policy["torch"]["numProcPerNode"]) == (3, 2)
         assert job["spec"]["trainer"] == {"numNodes": 3, "numProcPerNode": 2}
     assert {claim["spec"]["accessModes"][0] for claim in training_claims(rendered)} == {"ReadWriteMany"}
+
+
+def test_a_train_job_that_changes_is_another_one(helm: Helm) -> None:
+    """Kubeflow lets nobody change what a TrainJob runs, nor its runtime under it."""
+
+    def name(**training: Any) -> str:
+        volume = {"accessMode": "ReadWriteMany"}
+        values = {"kind": "TrainJob", "data": DATA, "networks": ["filter"], "persistence": volume, **training}
+        (job,) = helm.render({"training": values}, cluster()).of_kind("TrainJob")
+        made: str = job["metadata"]["name"]
+        return made
+
+    changes = [
+        {},
+        {"nodes": 2},
+        {"processes": 2},
+        {"backoffLimit": 1},
+        {"activeDeadlineSeconds": 60},
+        {"seed": 1},
+    ]
+    assert len({name(**change) for change in changes}) == len(changes)
+    assert name(persistence={"accessMode": "ReadWriteMany", "size": "60Gi"}) == name()
 
 
 def training_claims(rendered: Rendered) -> list[Object]:
@@ -274,6 +297,22 @@ def test_releases_are_published_by_an_account_that_may_do_that_alone(helm: Helm)
     assert with_token == [pod]
 
 
+def test_under_kserve_the_hook_test_asks_each_pod_for_what_its_release_promised(helm: Helm) -> None:
+    (path,) = (path for path in values_files() if path.stem == "kserve-values")
+    rendered = helm.render(load_values(path), cluster())
+    pod = rendered.find("Pod", "hilum-test-golden-cases")
+    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    (container,) = pod["spec"]["containers"]
+    assert parsed(verify, command_of(container)[3:])["by_kserve"]
+    host, _, port = environment(container)["HILUM_TRITON_URL"].removeprefix("dns:///").rpartition(":")
+    service = rendered.find("Service", host.partition(".")[0])
+    assert host == f"{service['metadata']['name']}.screening.svc"
+    assert service["spec"]["clusterIP"] == "None", "one address for each pod"
+    assert [each["port"] for each in service["spec"]["ports"]] == [int(port)]
+    runtime = rendered.find("ServingRuntime", "hilum-triton")["spec"]
+    assert service["spec"]["selector"].items() <= runtime["labels"].items(), "canaries' pods too"
+
+
 @pytest.mark.parametrize("path", values_files(), ids=lambda path: path.stem)
 def test_the_notes_name_objects_that_are_there(helm: Helm, path: Path) -> None:
     rendered = helm.render(load_values(path), cluster())
@@ -290,3 +329,28 @@ def test_the_notes_warn_of_what_applies(helm: Helm) -> None:
     assert "Nothing scales Triton" in plain
     (path,) = (path for path in values_files() if path.stem == "production-values")
     assert "Mind:" not in helm.render(load_values(path), cluster()).notes
+    closed = helm.render(
+        {
+            "training": {"kind": "Job", "data": DATA},
+            "triton": {"ingress": {"enabled": True, "host": "x.example.org"}},
+        },
+        cluster(),
+    ).notes
+    assert "cannot fetch them (networkPolicy.egress.weights is empty)" in closed
+    assert "networkPolicy.clients lets in pods of this namespace only" in closed
+
+
+def test_what_reads_secrets_at_its_start_can_be_restarted_by_them(helm: Helm) -> None:
+    """Rendered without a cluster, there is no Secret to look at: the annotation is there all the same."""
+    (path,) = (path for path in values_files() if path.stem == "production-values")
+    deployments = helm.render(load_values(path), cluster()).of_kind("Deployment")
+    found = {
+        each["metadata"]["name"]: each["spec"]["template"]["metadata"].get("annotations", {})
+        for each in deployments
+    }
+    assert {"hilum-triton", "hilum-rollout", "hilum-mlflow", "hilum-dashboard"} == set(found)
+    for annotations in found.values():
+        assert re.fullmatch(r"[0-9a-f]{64}", annotations["checksum/secrets"])
+    assert len({annotations["checksum/secrets"] for annotations in found.values()}) == len(found)
+    for each in helm.render({"dashboard": {"enabled": True}}, cluster()).of_kind("Deployment"):
+        assert "checksum/secrets" not in each["spec"]["template"]["metadata"].get("annotations", {})

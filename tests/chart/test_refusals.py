@@ -26,6 +26,7 @@ TYPOS = {
     "networkPolicy.egress.s3Port": [443],
     "monitoring.podMonitor.label": {"a": "b"},
     "monitoring.serviceMonitor": {"enabled": True},
+    "monitoring.rules.thresholds.queueMilliseconds": 500,
     "autoscaling.min": 2,
     "rollout.interval": 30,
     "ledger.url": "postgresql://me:hush@db/ledger",
@@ -71,6 +72,8 @@ WRONG: list[tuple[str, Any]] = [
     ("networkPolicy.clients", "all"),
     ("monitoring.rules.enabled", "maybe"),
     ("monitoring.podMonitor.interval", "often"),
+    ("monitoring.rules.thresholds.gpuMemory", 95),
+    ("monitoring.rules.thresholds.championDays", "180d"),
     ("autoscaling.kind", "both"),
     ("autoscaling.metric", "cpu"),
     ("autoscaling.queueMilliseconds", 0),
@@ -283,7 +286,40 @@ CONTRADICTIONS: list[tuple[str, dict[str, Any], str]] = [
         },
         "dashboard.oidc.existingSecret is empty",
     ),
+    (
+        "a login that no network policy lets through",
+        {"dashboard.enabled": True, "dashboard.oidc.existingSecret": "oidc", **SHARED},
+        "networkPolicy.egress.oidc is empty",
+    ),
+    (
+        "a dashboard that trusts no certificate",
+        {
+            "triton.tls.enabled": True,
+            "triton.tls.existingSecret": "tls",
+            "rollout.clientTls.existingSecret": "own",
+            "dashboard.enabled": True,
+        },
+        "dashboard.clientTls.existingSecret is empty",
+    ),
+    (
+        "a dashboard that Triton refuses",
+        {
+            "triton.tls.enabled": True,
+            "triton.tls.existingSecret": "tls",
+            "triton.tls.mutual": True,
+            "rollout.clientTls.existingSecret": "own",
+            "rollout.clientTls.mutual": True,
+            "dashboard.enabled": True,
+            "dashboard.clientTls.existingSecret": "own",
+        },
+        "Triton would refuse the dashboard",
+    ),
     ("training on nothing", {"training.kind": "Job"}, "training.data.existingClaim is empty"),
+    (
+        "weights that no network policy lets through",
+        {"training.kind": "Job", "training.data.existingClaim": "data", "training.weights": "imagenet"},
+        "networkPolicy.egress.weights is empty",
+    ),
     (
         "GPUs for torch without CUDA",
         {

@@ -15,6 +15,15 @@ from tests.support.chart.pods import pods
 from tests.support.chart.schemas import schema_violations
 from tests.support.helm import Helm, load_values, values_files
 
+SHARED = {
+    "modelRepository": {"pvc": {"accessMode": "ReadWriteMany"}},
+    "ledger": {"existingSecret": "ledger"},
+    "networkPolicy": {"egress": {"postgresql": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}},
+}
+"""What several replicas of Triton need."""
+
+PROMETHEUS = "http://prometheus-operated.monitoring.svc:9090"
+
 WAYS = {path.stem: load_values(path) for path in values_files()}
 
 
@@ -78,6 +87,17 @@ def test_every_pod_lies_behind_a_policy(helm: Helm) -> None:
             }
         },
         {"tensorrt": {"builds": [{"folder": "xray-classifier-7-fp16-engine", "computeCapability": "9.0"}]}},
+        {
+            "training": {"kind": "CronJob", "data": {"existingClaim": "d"}, "runtimeClassName": "nvidia"},
+            "tensorrt": {
+                "builds": [{"folder": "xray-classifier-7-fp16-engine"}],
+                "runtimeClassName": "nvidia",
+            },
+        },
+        {
+            "kserve": {"enabled": True, "storageUri": "pvc://models/releases"},
+            "dashboard": {"enabled": True},
+        },
         {"triton": {"accelerator": {"kind": "shared"}, "priorityClassName": "high"}},
         {
             "triton": {
@@ -86,6 +106,16 @@ def test_every_pod_lies_behind_a_policy(helm: Helm) -> None:
             }
         },
         {"triton": {"grpcRoute": {"enabled": True, "parentRefs": [{"name": "g"}], "hostnames": ["x.org"]}}},
+        {**SHARED, "autoscaling": {"kind": "hpa", "metric": "pendingRequests"}},
+        {**SHARED, "autoscaling": {"kind": "keda", "keda": {"serverAddress": PROMETHEUS}}},
+        {
+            **SHARED,
+            "autoscaling": {
+                "kind": "keda",
+                "metric": "pendingRequests",
+                "keda": {"serverAddress": PROMETHEUS, "authenticationRef": "prometheus"},
+            },
+        },
         {"networkPolicy": {"enabled": False}, "monitoring": {"grafana": {"enabled": False}}},
         {"rollout": {"enabled": False}},
         {"tests": {"enabled": False}},

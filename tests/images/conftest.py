@@ -69,6 +69,13 @@ def server_image(debian: str, wheels: Path) -> str:
 
 
 @pytest.fixture(scope="session")
+def dashboard_image(debian: str, wheels: Path) -> str:
+    """The dashboard's image."""
+    dockerfile, name = "images/platform.Dockerfile", "hilum-test-dashboard"
+    return build(dockerfile, name, wheels, target="dashboard", BASE=debian, EXTRAS="dashboard")
+
+
+@pytest.fixture(scope="session")
 def platform_image(debian: str, wheels: Path) -> str:
     """The image of rollout and MLflow."""
     return build("images/platform.Dockerfile", "hilum-test-platform", wheels, BASE=debian)

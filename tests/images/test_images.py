@@ -11,7 +11,7 @@ import pytest
 
 from clients.client import ScreeningClient
 from hilum.probe import answers_ok
-from tests.support.containers import build, inspect, run_to_end, running_container
+from tests.support.containers import inspect, run_to_end, running_container
 from tests.support.image_files import drawn_picture, encoded
 from tests.support.ports import free_ports
 from tests.support.toy_release import toy_release, write_toy_repository
@@ -65,18 +65,45 @@ def test_the_platform_image_serves_mlflow(platform_image: str, tmp_path: Path) -
         wait_ready(f"http://127.0.0.1:{port}/health")
 
 
-def test_the_dashboard_image_shows_its_page(debian: str, wheels: Path) -> None:
-    image = build(
-        "images/platform.Dockerfile",
-        "hilum-test-dashboard",
-        wheels,
-        target="dashboard",
-        BASE=debian,
-        EXTRAS="dashboard",
-    )
+def test_the_dashboard_image_serves_its_page(dashboard_image: str) -> None:
     (port,) = free_ports(1)
-    with running_container(image, ["hilum", "dashboard", "--port", str(port)]):
+    with running_container(dashboard_image, ["hilum", "dashboard", "--port", str(port)]):
         wait_ready(f"http://127.0.0.1:{port}/_stcore/health")
+        assert answers_ok(f"http://127.0.0.1:{port}/")
+    assert inspect(dashboard_image)["OCIv1"]["config"]["User"] == "1000"
+
+
+def test_the_dashboard_image_has_what_its_pages_import_and_no_torch(dashboard_image: str) -> None:
+    """Streamlit's health says nothing of the script: what is missing shows when somebody opens it."""
+    assert run_to_end(dashboard_image, "python3", "-c", DRAW).splitlines()[-1] == "drawn: True"
+    with pytest.raises(AssertionError, match="No module named 'torch'"):
+        run_to_end(dashboard_image, "python3", "-c", "import torch")
+
+
+def test_the_dashboard_image_reads_a_ledger_in_postgresql(dashboard_image: str) -> None:
+    with pytest.raises(AssertionError, match="PostgreSQL, which holds the ledger, does not answer"):
+        run_to_end(
+            dashboard_image,
+            *("env", "HILUM_HOME=/tmp/hilum", "HILUM_LEDGER_URL=postgresql://me@127.0.0.1:9/ledger"),
+            *("hilum", "ledger", "show"),
+        )
+
+
+DRAW = """
+from importlib import import_module
+from pathlib import Path
+from pkgutil import walk_packages
+from streamlit.testing.v1 import AppTest
+import dashboard
+
+for each in walk_packages(dashboard.__path__, "dashboard."):
+    if each.name != "dashboard.app":  # a script, which draws when it is imported
+        import_module(each.name)
+page = AppTest.from_file(str(Path(dashboard.__file__).with_name("app.py")), default_timeout=120).run()
+assert not page.exception, page.exception
+print("drawn:", bool(page.main.children))
+"""
+"""Imports all that any page imports, and draws the first page while nothing that it reads answers."""
 
 
 def wait_ready(url: str) -> None:

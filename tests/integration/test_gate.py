@@ -19,7 +19,7 @@ from hilum.files import sha256_bytes
 from tests.support.commands import run, start
 from tests.support.gate_data import confused_classifier, write_gate_data
 from tests.support.toy_registry import register_toy_classifier, register_toy_filter
-from training import tracking
+from training import artifacts
 from training.errors import IntegrityError
 from training.export.passport import Passport, ValueParity, write_passport
 from training.ledger.ledger import Ledger
@@ -169,7 +169,7 @@ def test_the_verdict_is_stored_in_mlflow_and_in_the_ledger(
     tags = releases.registry.version(SCREENING, releases.equal).tags
     assert (tags["hilum.verdict"], tags["hilum.verdict_run"]) == ("passed", run_id)
     assert tags["hilum.verdict_against"] == str(releases.first)
-    with tracking.downloaded(run_id, VERDICT_FOLDER) as folder:
+    with artifacts.downloaded(run_id, VERDICT_FOLDER) as folder:
         assert equal_verdict.sentence in (folder / "verdict.html").read_text()
 
 
@@ -180,7 +180,7 @@ def test_a_verdict_that_was_edited_is_refused(
     with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}") as ledger:
         run_id = record_verdict(releases.registry, ledger, forged, "")
     better = forged.model_copy(update={"approvals": 5})
-    tracking.log_text(run_id, better.to_json().decode(), f"{VERDICT_FOLDER}/verdict.json")
+    artifacts.log_text(run_id, better.to_json().decode(), f"{VERDICT_FOLDER}/verdict.json")
     with pytest.raises(IntegrityError, match=f"verdict of release {releases.confused} is not the one"):
         fetch_verdict(releases.registry, releases.confused)
     of_another = {"hilum.verdict_run": "", "hilum.verdict_sha256": ""}
@@ -245,11 +245,11 @@ def test_the_proof_of_the_export_is_read_from_its_run(releases: Releases) -> Non
     table = pd.DataFrame(
         {"output": ["valid_probability"], "max_abs_difference": [2e-5], "allowed": [1e-4], "batch": [1]}
     )
-    tracking.log_text(pinned.run_id, table.to_csv(index=False), "parity.csv")
+    artifacts.log_text(pinned.run_id, table.to_csv(index=False), "parity.csv")
     file = Path("xray_filter-1.onnx")  # without a passport beside it
     check = check_export_parity(releases.registry, "xray_filter", pinned, file)
     assert (check.outcome, check.numbers) == ("passed", {"valid_probability": 2e-5})
-    tracking.log_text(pinned.run_id, table.assign(max_abs_difference=1.0).to_csv(index=False), "parity.csv")
+    artifacts.log_text(pinned.run_id, table.assign(max_abs_difference=1.0).to_csv(index=False), "parity.csv")
     assert check_export_parity(releases.registry, "xray_filter", pinned, file).outcome == "failed"
 
 

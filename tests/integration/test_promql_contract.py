@@ -1,4 +1,4 @@
-"""Every series that a rule, a panel, an autoscaler or a page asks for exists on a server that runs.
+"""Every series that a rule, panel, autoscaler, page or runbook asks for exists on a server that runs.
 
 The expressions are parsed. Their series are looked up in scrapes of a Triton that has answered, of the
 rollout watcher and of a client, in what the recording rules make, and in a list of those that no test
@@ -42,6 +42,7 @@ from tests.support.series_contract import (
     code_expressions,
     documented_series,
     python_expressions,
+    runbook_expressions,
     scaler_expressions,
 )
 from tests.support.servers import scrape_settled
@@ -77,7 +78,13 @@ def expressions(helm: Helm) -> list[Expression]:
         )
     ]
     assert len(scalers) == 2
-    return [*chart_expressions(), *adapter_expressions(), *scalers, *code_expressions()]
+    return [
+        *chart_expressions(),
+        *adapter_expressions(),
+        *scalers,
+        *code_expressions(),
+        *runbook_expressions(),
+    ]
 
 
 @pytest.fixture(scope="module")

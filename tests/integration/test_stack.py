@@ -29,9 +29,9 @@ from tests.support.signed_answers import FIRST, SECOND, THIRD
 from tests.support.toy_release import toy_release, write_toy_repository
 from tests.support.watchers import WatcherSite, wait_until
 from training.ledger.ledger import Ledger
+from training.mlflow_server import connect
 from training.promote.promotion import promote_release
 from training.registry import Registry
-from training.tracking import connect
 
 BRIGHT = encoded(drawn_picture(300, 300), "PNG")
 RESTART_TIMEOUT_S = 120.0

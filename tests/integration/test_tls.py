@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ from training.promote.promotion import Role
 from training.promote.rollout import apply, verify
 from training.promote.site import Site
 from training.promote.triton_control import TritonControl
+from training.promote.watch.certificates import read_shown
 
 IMAGE = encoded(drawn_picture(), "PNG")
 
@@ -162,6 +164,13 @@ def test_predict_takes_the_files_from_the_settings(
     done = predict()
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["release"] == 1
+
+
+@pytest.mark.parametrize("kind", ["tls", "mutual"])
+def test_when_what_it_shows_expires_is_read_from_the_server_itself(tritons: Secured, kind: str) -> None:
+    tls = tritons.authority.client(tritons.me if kind == "mutual" else None)
+    (end,) = read_shown([getattr(tritons, kind)], tls).values()
+    assert round((end - datetime.now(UTC).timestamp()) / 86400) == 30
 
 
 def test_a_rollout_goes_over_mutual_tls(rollout_site: RolloutSite, tmp_path: Path) -> None:

@@ -30,6 +30,10 @@ class PrometheusApi:
     slow_s: float = 0.5
     """How late `slow` answers."""
     address: str = ""
+    alerts: list[dict[str, object]] = field(default_factory=list)
+    """What fires, as Prometheus tells it."""
+    asked: list[str] = field(default_factory=list)
+    """Every path that was asked for, in order."""
 
     def result(self, expression: str, kind: str) -> object:
         """Return the `data` of an answer."""
@@ -65,8 +69,12 @@ def prometheus_api() -> Iterator[PrometheusApi]:
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             expression = parse_qs(url.query).get("query", [""])[0]
+            api.asked.append(url.path)
             kind = "matrix" if url.path.endswith("query_range") else "vector"
-            content = json.dumps({"status": "success", "data": api.result(expression, kind)}).encode()
+            data = api.result(expression, kind)
+            if url.path.endswith("alerts") and api.behaviour != "other_form":
+                data = {"alerts": api.alerts}
+            content = json.dumps({"status": "success", "data": data}).encode()
             if api.behaviour in ("html", "failing"):
                 content = b"<html>Bad gateway</html>"
             if api.behaviour == "slow":

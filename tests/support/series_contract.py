@@ -20,6 +20,7 @@ from tests.support.promql import (
     rule_expressions,
     selectors,
 )
+from tests.support.runbooks import RUNBOOKS, blocks
 
 DOCUMENTED = Path(__file__).with_name("documented_series.yaml")
 """Series that tests cannot see, with where each is documented."""
@@ -63,6 +64,16 @@ def scaler_expressions(rendered: Rendered) -> list[Expression]:
         for each in rendered.of_kind("ScaledObject")
         for trigger in each["spec"]["triggers"]
         if trigger["type"] == "prometheus"
+    ]
+
+
+def runbook_expressions() -> list[Expression]:
+    """Return what the runbooks tell somebody to ask Prometheus: each line of their blocks is a query."""
+    return [
+        Expression(page.name, line)
+        for page in sorted(RUNBOOKS.glob("*.md"))
+        for block in blocks(page, "promql")
+        for line in block.splitlines()
     ]
 
 

@@ -39,12 +39,12 @@ def compare(
     """
     from hilum.console import emit_json, stderr, stdout
     from hilum.settings import settings
-    from training import tracking
+    from training import mlflow_server
     from training.evaluate.comparison_run import compare_evaluations, fetch_evaluation, log_comparison
     from training.evaluate.comparison_tables import comparison_table
 
     model = f"xray_{network}"
-    tracking.connect(settings().mlflow_address)
+    mlflow_server.connect(settings().mlflow_address)
     a, b = (fetch_evaluation(model, run_id, split) for run_id in (run_a, run_b))
     with stderr.status("comparing"):
         comparison = compare_evaluations(a, b, n_bootstrap=bootstrap)

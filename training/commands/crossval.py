@@ -79,7 +79,7 @@ def crossval(
     """
     from hilum.console import emit_json, stderr, stdout
     from hilum.settings import settings
-    from training import tracking
+    from training import mlflow_server
     from training.data.cache import RadiographCache
     from training.data.metadata import load_metadata
     from training.data.subset import draw_subset
@@ -106,7 +106,7 @@ def crossval(
         max_minutes=max_minutes,
         device=device,
     )
-    tracking.connect(settings().mlflow_address)
+    mlflow_server.connect(settings().mlflow_address)
     home = settings().home
     cache = RadiographCache.open(home / "cache")
     finished = run_study(study, cache, home, n_bootstrap=bootstrap, fresh=fresh)

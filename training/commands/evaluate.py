@@ -67,7 +67,7 @@ def evaluate(
     """
     from hilum.console import emit_json, stderr, stdout
     from hilum.settings import settings
-    from training import tracking
+    from training import artifacts, mlflow_server, tracking
     from training.data.cache import RadiographCache
     from training.data.run_data import load_run_data
     from training.evaluate.external import drop_frame, drop_table, performance_drop
@@ -76,12 +76,12 @@ def evaluate(
     from training.train.checkpoint import load_network
 
     model = f"xray_{network}"
-    tracking.connect(settings().mlflow_address)
+    mlflow_server.connect(settings().mlflow_address)
     run = tracking.find_run(model, run_id)
     beside = load_run_data(folder, run.data.tags)
     data, is_external, place = beside.data, beside.is_external, beside.place(split)
     chosen, chosen_split = _choose_rows(data, split, is_external=is_external)
-    with tracking.downloaded(run.info.run_id, tracking.CHECKPOINT) as checkpoint:
+    with artifacts.downloaded(run.info.run_id, tracking.CHECKPOINT) as checkpoint:
         trained = load_network(checkpoint)
     cache = RadiographCache.open(settings().home / "cache")
     evaluation, predictions = evaluate_network(
@@ -91,7 +91,7 @@ def evaluate(
     internal = _fetch_internal(run) if is_external else None
     drops = performance_drop(internal, evaluation.as_dict()) if internal else ()
     if drops:
-        tracking.log_text(
+        artifacts.log_text(
             run.info.run_id, drop_frame(drops).to_csv(index=False), f"evaluation/{place}/drop.csv"
         )
     if as_json:
@@ -139,11 +139,11 @@ def _choose_rows(data: "DataSet", split: str, *, is_external: bool) -> tuple["Da
 
 def _fetch_internal(run: "Run") -> Mapping[str, Any] | None:
     """Return the record of a run's evaluation on the test split of its own data, if there is one."""
-    from training import tracking
+    from training import artifacts, tracking
 
     path = f"evaluation/{INTERNAL_SPLIT}/result.json"
-    if not tracking.has_artifact(run.info.run_id, path):
+    if not artifacts.has_artifact(run.info.run_id, path):
         return None
-    with tracking.downloaded(run.info.run_id, path) as file:
+    with artifacts.downloaded(run.info.run_id, path) as file:
         record: dict[str, Any] = json.loads(file.read_text())
     return record if record["data_digest"] == run.data.tags[tracking.DATA_DIGEST_TAG] else None

@@ -75,7 +75,7 @@ def explain(
 
     from hilum.console import emit_json, stderr, stdout
     from hilum.settings import settings
-    from training import tracking
+    from training import artifacts, mlflow_server, tracking
     from training.data.cache import RadiographCache
     from training.data.run_data import load_run_data
     from training.data.samples import build_samples
@@ -92,10 +92,10 @@ def explain(
 
     occlusion = OcclusionConfig(size_px=occluder_px, stride_px=stride_px, fill=fill)
     model = f"xray_{network}"
-    tracking.connect(settings().mlflow_address)
+    mlflow_server.connect(settings().mlflow_address)
     run = tracking.find_run(model, run_id)
     run_id, tags = run.info.run_id, run.data.tags
-    with tracking.downloaded(run_id, tracking.CHECKPOINT) as checkpoint:
+    with artifacts.downloaded(run_id, tracking.CHECKPOINT) as checkpoint:
         trained = load_network(checkpoint)
     cache = RadiographCache.open(settings().home / "cache")
     beside = load_run_data(folder, tags)

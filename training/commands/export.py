@@ -52,7 +52,7 @@ def _network_command(network: str) -> click.Command:
 def _export(network: str, folder: Path, run_id: str | None, *, as_json: bool) -> None:
     from hilum.console import emit_json, stdout
     from hilum.settings import settings
-    from training import tracking
+    from training import mlflow_server, tracking
     from training.data.cache import RadiographCache
     from training.data.metadata import load_metadata
     from training.export.register import export_and_register
@@ -60,7 +60,7 @@ def _export(network: str, folder: Path, run_id: str | None, *, as_json: bool) ->
     from training.registry import SHA256_TAG, Registry
 
     data = load_metadata(folder)
-    tracking.connect(settings().mlflow_address)
+    mlflow_server.connect(settings().mlflow_address)
     run = tracking.find_run(f"xray_{network}", run_id)
     cache = RadiographCache.open(settings().home / "cache")
     with Ledger(settings().ledger_address) as ledger:

@@ -93,7 +93,7 @@ def paper(
     """
     from hilum.console import emit_json, stderr, stdout
     from hilum.settings import settings
-    from training import tracking
+    from training import mlflow_server
     from training.data.cache import RadiographCache
     from training.data.metadata import load_metadata
     from training.study.paper.grids import grid_of
@@ -107,7 +107,7 @@ def paper(
     networks = choose_networks(family, variants, [f"xray_{network}"] if network else [])
     check_tables(family, networks)
     data = load_metadata(folder)
-    tracking.connect(settings().mlflow_address)
+    mlflow_server.connect(settings().mlflow_address)
     studies = plan_studies(
         family,
         networks,
@@ -162,7 +162,7 @@ def _store(report: "PaperReport", out: Path | None) -> str:
     import tempfile
 
     from hilum.files import write_atomic
-    from training import tracking
+    from training import artifacts, tracking
     from training.study.paper.render import report_files
 
     files = report_files(report)
@@ -173,7 +173,7 @@ def _store(report: "PaperReport", out: Path | None) -> str:
     ):
         for path, content in files.items():
             write_atomic(Path(folder) / path, content)
-        tracking.log_artifacts(run_id, Path(folder), "paper")
+        artifacts.log_artifacts(run_id, Path(folder), "paper")
         tracking.log_params({f"study.{facts.name}": facts.run_id for facts in report.networks})
         tracking.set_tags(run_id, {tracking.COMPLETE_TAG: "true"})
     for path, content in files.items():

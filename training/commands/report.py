@@ -47,11 +47,11 @@ def report(
     """
     from hilum.console import emit_json, stderr
     from hilum.settings import settings
-    from training import tracking
+    from training import mlflow_server, tracking
     from training.report.run import example_pictures, fetch_report, log_report
 
     model = f"xray_{network}"
-    tracking.connect(settings().mlflow_address)
+    mlflow_server.connect(settings().mlflow_address)
     run = tracking.find_run(model, run_id)
     examples = example_pictures(run, folder, split, settings().home) if folder else ()
     content = fetch_report(run, split, examples=examples, n_bootstrap=bootstrap)

@@ -90,21 +90,34 @@ def apply(*, as_json: bool) -> None:
 
 
 @rollout.command()
+@click.option(
+    "--kserve",
+    "by_kserve",
+    is_flag=True,
+    help="KServe runs Triton: compare the registry with each pod alone.",
+)
 @JSON
-def verify(*, as_json: bool) -> None:
+def verify(*, by_kserve: bool, as_json: bool) -> None:
     """Compare registry, disk and server, and ask the golden cases through each front door.
+
+    With --kserve there is no disk to compare: each Triton at HILUM_TRITON_URL (dns:///HOST:PORT for all of
+    a name's) must serve a release that an alias names, and answer as that one promised.
 
     Exit status: 0 all agree, 1 something disagrees; it says what, and which release answers.
 
     \b
-    Example:
+    Examples:
       hilum rollout verify
+      HILUM_TRITON_URL=dns:///hilum-triton-headless.models.svc:8001 hilum rollout verify --kserve
     """
     from dataclasses import asdict
 
     from training.errors import RolloutError
     from training.promote.rollout import verify as compare
 
+    if by_kserve:
+        _verify_pods(as_json=as_json)
+        return
     with _site() as site:
         verification = compare(site)
     if as_json:
@@ -123,6 +136,34 @@ def verify(*, as_json: bool) -> None:
         )
     if not as_json:
         stdout.print("Registry, disk and server agree; the golden cases were answered as promised.")
+
+
+def _verify_pods(*, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from training.errors import RolloutError
+    from training.promote.targets.pod_verification import verify_pods
+    from training.promote.triton_fleet import opened_triton
+    from training.promote.wanted import fetch_wanted
+    from training.registry import Registry
+
+    registry = Registry(settings().mlflow_address)
+    with opened_triton(settings()) as triton:
+        verification = verify_pods(registry, triton, fetch_wanted(registry))
+    if as_json:
+        emit_json({"passed": verification.is_passed, **asdict(verification)})
+    else:
+        for pod in verification.pods:
+            stdout.print(f"{pod.address}: release {pod.release or 'none'}", markup=False)
+        for problem in verification.problems:
+            stdout.print(f"  {problem}", markup=False)
+    if not verification.is_passed:
+        raise RolloutError(
+            f"{len(verification.problems)} problem(s), listed above. `hilum rollout kserve` serves what the "
+            "aliases name."
+        )
+    if not as_json:
+        stdout.print("Registry and pods agree; the golden cases were answered as promised.")
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def train(
     """
     from hilum.console import emit_json, stderr
     from hilum.settings import settings
-    from training import tracking
+    from training import mlflow_server
     from training.data.cache import RadiographCache
     from training.data.metadata import load_metadata
     from training.data.subset import draw_subset
@@ -66,7 +66,7 @@ def train(
         chosen = load_recipe(recipe)
         resolved = chosen.network(model).resolved(epochs=epochs, weights=weights)
         data = draw_subset(load_metadata(folder), resolved.subset)
-        tracking.connect(settings().mlflow_address)
+        mlflow_server.connect(settings().mlflow_address)
         job = TrainingJob(
             model=model,
             recipe_name=chosen.name,

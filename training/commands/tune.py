@@ -74,7 +74,7 @@ def tune(
     from hilum.console import emit_json, stderr, stdout
     from hilum.files import write_atomic
     from hilum.settings import settings
-    from training import tracking
+    from training import artifacts, mlflow_server
     from training.data.cache import RadiographCache
     from training.data.metadata import load_metadata
     from training.data.subset import draw_subset
@@ -106,7 +106,7 @@ def tune(
         trials=trials,
         max_minutes=max_minutes,
     )
-    tracking.connect(settings().mlflow_address)
+    mlflow_server.connect(settings().mlflow_address)
 
     def tell(trial: dict[str, Any]) -> None:
         if as_json:
@@ -130,7 +130,7 @@ def tune(
     content = best.model_dump(mode="json", exclude=unwritten, exclude_none=True)
     content["source"] = f"{chosen.source}; settings of trial {found.best['trial']} of the study {found.study}"
     text = yaml.safe_dump(content, sort_keys=False)
-    tracking.log_text(found.run_id, text, "best.yaml")
+    artifacts.log_text(found.run_id, text, "best.yaml")
     if out is not None:
         write_atomic(out, text.encode())
     if as_json:

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, replace
 
 from hilum.errors import UsageError
-from training import tracking
+from training import artifacts, tracking
 from training.errors import UnknownVersionError
 from training.evaluate.comparison import Comparison, compare
 from training.evaluate.comparison_figures import decision_curve_figure, forest_figure
@@ -35,14 +35,14 @@ def fetch_evaluation(model: str, run_id: str, split: str) -> StoredEvaluation:
     """
     run = tracking.find_run(model, run_id)
     folder = f"evaluation/{split}"
-    if not tracking.has_artifact(run_id, f"{folder}/predictions.csv"):
+    if not artifacts.has_artifact(run_id, f"{folder}/predictions.csv"):
         raise UnknownVersionError(
             f"Run {run_id} has no stored predictions of split {split}. Make them with "
             f"`hilum evaluate {model.removeprefix('xray_')} --data DIR --split {split} --run {run_id}`."
         )
-    with tracking.downloaded(run_id, f"{folder}/predictions.csv") as path:
+    with artifacts.downloaded(run_id, f"{folder}/predictions.csv") as path:
         predictions = load_predictions(path)
-    with tracking.downloaded(run_id, f"{folder}/result.json") as path:
+    with artifacts.downloaded(run_id, f"{folder}/result.json") as path:
         digest = json.loads(path.read_text())["data_digest"]
     return StoredEvaluation(run_id, f"{run.info.run_name} ({run_id[:8]})", predictions, digest)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from training import tracking
+from training import artifacts, tracking
 from training.data.cache import RadiographCache
 from training.data.metadata import DataSet
 from training.data.samples import SampleTable, build_samples
@@ -46,7 +46,7 @@ def complete_training(
     history = tracking.metric_history(
         trained.run_id, ("train_loss", "val_loss", "val_auroc", "learning_rate")
     )
-    tracking.log_figure(trained.run_id, training_curves_figure(history), "training_curves.png")
+    artifacts.log_figure(trained.run_id, training_curves_figure(history), "training_curves.png")
     tracking.set_tags(trained.run_id, decision | {tracking.COMPLETE_TAG: "true"})
     finished = job.folder(home).rename(job.folder(home).with_suffix(".finished"))
     shutil.rmtree(finished)  # renamed first: a kill in between leaves nothing to go on from
@@ -101,7 +101,7 @@ def log_evaluation(
     )
     with tempfile.TemporaryDirectory(prefix="hilum-") as name:
         write_predictions(predictions, Path(name))
-        tracking.log_artifacts(run_id, Path(name), folder)
+        artifacts.log_artifacts(run_id, Path(name), folder)
     if evaluation.headline.value is not None:
         tracking.log_metric(run_id, f"{split}_auroc_final", evaluation.headline.value)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hilum.files import write_atomic
-from training import tracking
+from training import artifacts, tracking
 from training.explain.explained import ExplainedImages
 from training.explain.files import draw_files, overlay_files
 from training.explain.sanity import Sanity
@@ -72,12 +72,12 @@ def log_explanations(run_id: str, explanations: Explanations, out: Path) -> None
     """
     explained = explanations.images
     frame = images_frame(explained, overlay_files(explained))
-    artifacts = f"{FOLDER}/{explained.heat.method}/{explanations.place}"
+    destination = f"{FOLDER}/{explained.heat.method}/{explanations.place}"
     with tempfile.TemporaryDirectory(prefix="hilum-") as name:
         upload = Path(name)
         for file, png in draw_files(explained):
             write_atomic(out / file, png)
             write_atomic(upload / file, png)
         write_atomic(out / TABLE, frame.to_csv(index=False).encode())
-        tracking.log_artifacts(run_id, upload, artifacts)
-    tracking.log_results(run_id, artifacts, record=explanations.record(), table=frame, figures={})
+        artifacts.log_artifacts(run_id, upload, destination)
+    tracking.log_results(run_id, destination, record=explanations.record(), table=frame, figures={})

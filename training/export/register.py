@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hilum.contract import FILTER, LABELS
 from hilum.errors import UsageError
-from training import tracking
+from training import artifacts, tracking
 from training.data.cache import RadiographCache
 from training.data.metadata import DataSet
 from training.data.samples import build_samples
@@ -79,7 +79,7 @@ def export_and_register(
         ParityError: the exported file answers otherwise; nothing is registered.
     """
     run_id, model = run.info.run_id, run.data.tags[tracking.MODEL_TAG]
-    with tracking.downloaded(run_id, tracking.CHECKPOINT) as checkpoint:
+    with artifacts.downloaded(run_id, tracking.CHECKPOINT) as checkpoint:
         network = load_network(checkpoint)
     _check_labels(run_id, model, network.labels)
     temperature = temperature_of(run.data.tags)
@@ -94,7 +94,7 @@ def export_and_register(
     with tempfile.TemporaryDirectory(prefix="hilum-") as folder:
         exported = export_onnx(served, Path(folder) / "model.onnx", lineage)
         parity = check_parity(served, exported.path, radiographs)
-        tracking.log_text(run_id, parity.to_csv(index=False), "parity.csv")
+        artifacts.log_text(run_id, parity.to_csv(index=False), "parity.csv")
         inputs = {"radiograph": radiographs[:1]}
         if model != FILTER:
             inputs["accepted"] = np.ones((1, 1), dtype=np.bool_)

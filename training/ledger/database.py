@@ -25,14 +25,18 @@ _LOCK_NOT_AVAILABLE = "55P03"
 class Database:
     """Where one ledger lies. A connection lasts a transaction, so a restart of the server is survived."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, connect_s: int = CONNECT_S) -> None:
         """Prepare; nothing is opened yet.
+
+        Args:
+            url: SQLAlchemy URL of a SQLite file or a PostgreSQL database.
+            connect_s: longest wait for a PostgreSQL server to answer, in seconds.
 
         Raises:
             UsageError: the URL is not one of a SQLite file or a PostgreSQL database.
         """
         self.url = _parse(url)
-        self._engine = _sqlite(self.url) if self.file else _postgresql(self.url)
+        self._engine = _sqlite(self.url) if self.file else _postgresql(self.url, connect_s)
 
     @property
     def file(self) -> Path | None:
@@ -128,14 +132,14 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _postgresql(url: URL) -> Engine:
+def _postgresql(url: URL, connect_s: int) -> Engine:
     """Return an engine in which a writer that waited for the head sees what the one before it wrote."""
     try:
         return create_engine(
             url,
             poolclass=NullPool,
             isolation_level="READ COMMITTED",
-            connect_args={"connect_timeout": CONNECT_S},
+            connect_args={"connect_timeout": connect_s},
         )
     except ModuleNotFoundError as error:
         raise UsageError(

@@ -14,7 +14,7 @@ from hilum.errors import HilumError, UsageError
 from hilum.files import safe_name
 from hilum.settings import settings
 from training.errors import ConcurrentChangeError, LedgerError
-from training.ledger.database import Database
+from training.ledger.database import CONNECT_S, Database
 from training.ledger.entry import KINDS, Entry, Kind, Record, canonical_json, make_entry, read_entry
 from training.ledger.head import Head, HeadFile
 from training.ledger.tables import ENTRIES, HEAD, have_tables, make_tables
@@ -28,16 +28,17 @@ log = logging.getLogger(__name__)
 class Ledger:
     """The ledger in one database; a context manager that lets go of it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, connect_s: int = CONNECT_S) -> None:
         """Prepare; the database is opened, and its tables made, at first use.
 
         Args:
             url: SQLAlchemy URL of a SQLite file or a PostgreSQL database.
+            connect_s: longest wait for a PostgreSQL server to answer, in seconds.
 
         Raises:
             UsageError: it is neither.
         """
-        self._database = Database(url)
+        self._database = Database(url, connect_s=connect_s)
         self._is_ready = False
         self.head_file = HeadFile(_head_path(self._database))
 

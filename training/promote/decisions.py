@@ -56,8 +56,8 @@ class Decided:
 def read_decisions(ledger: Ledger) -> Decided:
     """Return what the ledger decides."""
     decided = Decided()
-    for _, decided in follow(ledger.entries()):  # noqa: B007  the last one counts
-        pass
+    for _, then in follow(ledger.entries()):
+        decided = then
     return decided
 
 

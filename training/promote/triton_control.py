@@ -68,6 +68,11 @@ class TritonControl:
         """Close the connection."""
         self._client.close()
 
+    @property
+    def members(self) -> "tuple[TritonControl, ...]":
+        """Each Triton that this stands for: here itself alone."""
+        return (self,)
+
     def is_live(self) -> bool:
         """Whether a Triton answers at the address; only one that cannot be reached counts as down.
 

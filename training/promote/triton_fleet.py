@@ -59,6 +59,12 @@ class TritonFleet(TritonControl):
             for member in self._all:
                 stack.push(member)
 
+    @property
+    @override
+    def members(self) -> tuple[TritonControl, ...]:
+        """Each Triton, but those that `is_live` could not reach."""
+        return self._members
+
     @override
     def is_live(self) -> bool:
         """Whether any of them answers; those that cannot be reached are gone, and left out from here on."""

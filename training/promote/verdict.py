@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from hilum.contract import SCREENING
 from hilum.files import sha256_bytes
-from training import tracking
+from training import artifacts
 from training.config import Section
 from training.errors import IntegrityError
 from training.registry import Registry
@@ -135,7 +135,7 @@ def combine(checks: Sequence[Check], *, allow_cannot_tell: bool) -> Outcome:
 
 def store_verdict(verdict: Verdict, page: str) -> str:
     """Store a verdict and its HTML page in a run of its own, and return the run's id."""
-    return tracking.store_files(
+    return artifacts.store_files(
         SCREENING,
         f"gate of release {verdict.release}",
         {VERDICT_FILE: verdict.to_json(), PAGE_FILE: page.encode()},
@@ -174,7 +174,7 @@ def fetch_verdict(registry: Registry, number: int) -> Verdict | None:
     if VERDICT_RUN_TAG not in version.tags:
         return None
     again = f"Judge it again: hilum release gate {number} --data DIR"
-    with tracking.downloaded(version.tags[VERDICT_RUN_TAG], VERDICT_FOLDER) as folder:
+    with artifacts.downloaded(version.tags[VERDICT_RUN_TAG], VERDICT_FOLDER) as folder:
         path = folder / VERDICT_FILE
         content = path.read_bytes() if path.is_file() else b""
     if sha256_bytes(content) != version.tags.get(VERDICT_SHA256_TAG):

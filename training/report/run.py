@@ -12,7 +12,7 @@ from mlflow.entities import Run
 
 from hilum.errors import UsageError
 from hilum.files import write_atomic
-from training import tracking
+from training import artifacts, tracking
 from training.data.cache import RadiographCache
 from training.data.metadata import SPLITS
 from training.data.run_data import load_run_data
@@ -43,14 +43,14 @@ def fetch_report(
         UsageError: the run holds no such evaluation.
     """
     place = f"evaluation/{split}"
-    if not tracking.has_artifact(run.info.run_id, f"{place}/{PREDICTIONS}"):
+    if not artifacts.has_artifact(run.info.run_id, f"{place}/{PREDICTIONS}"):
         network = run.data.tags[tracking.MODEL_TAG].removeprefix("xray_")
         raise UsageError(
             f"Run {run.info.run_id} holds no predictions of {split}. Make them first: "
             f"hilum evaluate {network} --data DIR --split {split} --run {run.info.run_id}"
         )
     card = model_card(run.info.run_id, run.data.tags, run.data.params)
-    with tracking.downloaded(run.info.run_id, place) as folder:
+    with artifacts.downloaded(run.info.run_id, place) as folder:
         embeddings, drop = folder / EMBEDDINGS, folder / "drop.csv"
         return build_report(
             card,
@@ -78,7 +78,7 @@ def example_pictures(run: Run, folder: Path, split: str, home: Path) -> list[Exa
             "Give the data set that was evaluated, or leave --data out for a report without pictures."
         )
     table = build_samples(beside.data, cache, model, last, classes=beside.classes)
-    with tracking.downloaded(run.info.run_id, tracking.CHECKPOINT) as checkpoint:
+    with artifacts.downloaded(run.info.run_id, tracking.CHECKPOINT) as checkpoint:
         network = load_network(checkpoint)
     rule = DecisionRule(decide=partial(decide, model, tags), temperature=temperature_of(tags))
     return example_overlays(network, table, cache, rule=rule)
@@ -88,8 +88,8 @@ def log_report(run_id: str, report: Report, path: Path) -> None:
     """Write the report to `path`, and log it with its JSON to the run under `report/SPLIT`."""
     html = render_html(report)
     write_atomic(path, html.encode())
-    tracking.log_text(run_id, html, f"report/{report.split}/report.html")
-    tracking.log_text(run_id, json.dumps(report.as_dict(), indent=1), f"report/{report.split}/report.json")
+    artifacts.log_text(run_id, html, f"report/{report.split}/report.html")
+    artifacts.log_text(run_id, json.dumps(report.as_dict(), indent=1), f"report/{report.split}/report.json")
 
 
 def _load_embeddings(path: Path) -> np.ndarray[Any, np.dtype[np.float32]]:

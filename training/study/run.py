@@ -11,7 +11,7 @@ import yaml
 from hilum.console import stderr
 from hilum.files import write_atomic
 from hilum.radiograph import DECODER_DIGEST
-from training import tracking
+from training import artifacts, tracking
 from training.data.cache import RadiographCache
 from training.evaluate.decisions import ARGMAX_TAG
 from training.evaluate.run import complete_training, evaluate_network, log_evaluation
@@ -64,7 +64,7 @@ def run_study(
     if found is not None:
         stderr.print(f"{study.title}: taken from run {found}, which is complete.")
         _unfinished_run(study.folder(home))  # a kill after the last step left its records
-        with tracking.downloaded(found, f"{FOLDER}/{PREDICTIONS}") as path:
+        with artifacts.downloaded(found, f"{FOLDER}/{PREDICTIONS}") as path:
             parts = load_parts(path)
         return FinishedStudy(found, study, parts, summarize(parts, n_bootstrap=n_bootstrap), reused=True)
     return _run(study, cache, home, n_bootstrap)
@@ -87,7 +87,7 @@ def _run(study: Study, cache: RadiographCache, home: Path, n_bootstrap: int) -> 
         write_atomic(folder / "run.json", json.dumps({"run_id": run_id}).encode())
         tracking.log_params(_parameters(study))
         recipe = yaml.safe_dump(study.recipe.model_dump(mode="json"), sort_keys=False)
-        tracking.log_text(run_id, recipe, "recipe.yaml")
+        artifacts.log_text(run_id, recipe, "recipe.yaml")
         parts = tuple(_part(study, division, cache, folder, n_bootstrap) for division in study.divisions())
         summary = summarize(parts, n_bootstrap=n_bootstrap)
         _log(run_id, study, parts, summary)
@@ -142,7 +142,7 @@ def _part(study: Study, division: Division, cache: RadiographCache, folder: Path
     if study.protocol.decision == "argmax":
         tracking.set_tags(run_id, {ARGMAX_TAG: "true"})
     tags = tracking.run_tags(run_id)
-    with tracking.downloaded(run_id, tracking.CHECKPOINT) as checkpoint:
+    with artifacts.downloaded(run_id, tracking.CHECKPOINT) as checkpoint:
         network = load_network(checkpoint)
     evaluation, predictions = evaluate_network(
         study.model, network, tags, job.data, "test", cache, n_bootstrap=n_bootstrap
@@ -206,7 +206,7 @@ def _log(run_id: str, study: Study, parts: tuple[Part, ...], summary: Summary) -
     tracking.log_results(
         run_id, FOLDER, record=record, table=summary_frame(summary), figures=summary_figures(summary)
     )
-    tracking.log_text(run_id, parts_frame(parts).to_csv(index=False), f"{FOLDER}/{PREDICTIONS}")
+    artifacts.log_text(run_id, parts_frame(parts).to_csv(index=False), f"{FOLDER}/{PREDICTIONS}")
     for name, estimate in summary.estimates.items():
         if estimate.value is not None:
             tracking.log_metric(run_id, name, estimate.value)

@@ -15,7 +15,7 @@ from typing import Any
 from hilum.contract import FILTER, LABELS
 from hilum.files import sha256_bytes
 from hilum.radiograph import DECODER_DIGEST
-from training import tracking
+from training import mlflow_server
 from training.data.metadata import SPLITS, DataSet
 from training.data.samples import FILTER_LABELS
 from training.data.splits import fold_split, holdout_split
@@ -82,7 +82,7 @@ class Study:
         """Return a digest of all that shapes the result."""
         parts = (self.model, self.recipe.model_dump(mode="json"), self.protocol.model_dump(mode="json"))
         rest = (self.data.digest(), DECODER_DIGEST, weights_digest(self.recipe.weights), self.seed)
-        where = (self.max_minutes, tracking.address())
+        where = (self.max_minutes, mlflow_server.address())
         return sha256_bytes(json.dumps([*parts, *rest, *where]).encode())[:16]
 
     def folder(self, home: Path) -> Path:

@@ -19,7 +19,7 @@ from hilum.console import stderr
 from hilum.errors import UsageError
 from hilum.files import sha256_bytes, write_atomic
 from hilum.radiograph import DECODER_DIGEST
-from training import tracking
+from training import artifacts, mlflow_server, tracking
 from training.data.cache import RadiographCache
 from training.data.metadata import DataSet
 from training.data.samples import SampleTable, build_samples
@@ -61,7 +61,7 @@ class TrainingJob:
     def key(self) -> str:
         """Return a digest of all that shapes the result: it names the folder to go on from."""
         parts = (self.model, self.recipe.model_dump(mode="json"), self.data.digest(), DECODER_DIGEST)
-        rest = (weights_digest(self.recipe.weights), self.seed, self.max_minutes, tracking.address())
+        rest = (weights_digest(self.recipe.weights), self.seed, self.max_minutes, mlflow_server.address())
         return sha256_bytes(json.dumps([*parts, *rest]).encode())[:16]
 
     def stage_before(self) -> "TrainingJob | None":
@@ -189,7 +189,7 @@ def _logged_run(job: TrainingJob, start: _Start, folder: Path) -> Iterator[str]:
         if start.run_id is None:
             tracking.log_params(_parameters(job, start.training, start.validation))
         recipe = yaml.safe_dump(job.recipe.model_dump(mode="json"), sort_keys=False)
-        tracking.log_text(run_id, recipe, "recipe.yaml")
+        artifacts.log_text(run_id, recipe, "recipe.yaml")
         yield run_id
 
 
@@ -281,7 +281,7 @@ def _keep_best(module: TrainingModule, start: _Start, run_id: str, folder: Path)
     state = torch.load(folder / BEST, map_location="cpu", weights_only=True)["state_dict"]
     module.load_state_dict(state)
     save_network(module.network.cpu(), folder / tracking.CHECKPOINT)
-    tracking.log_artifacts(run_id, folder / tracking.CHECKPOINT, tracking.CHECKPOINT)
+    artifacts.log_artifacts(run_id, folder / tracking.CHECKPOINT, tracking.CHECKPOINT)
 
 
 def _check_possible(job: TrainingJob, training: SampleTable, validation: SampleTable) -> None:

@@ -18,7 +18,7 @@ from typing_extensions import override
 from hilum.errors import HilumError, UsageError
 from hilum.files import safe_name, sha256_bytes
 from hilum.radiograph import DECODER_DIGEST
-from training import tracking
+from training import mlflow_server, tracking
 from training.data.cache import RadiographCache
 from training.data.metadata import DataSet
 from training.errors import DivergedError, RecipeError, StoppedError
@@ -131,8 +131,8 @@ def tune(
         if record is not None and not tracking.run_exists(record["run_id"]):
             raise UsageError(
                 f"The study {name!r} logs to the run {record['run_id']}, which MLflow at "
-                f"{tracking.address()} does not have. Set HILUM_MLFLOW_URI to the server of the study, or "
-                "give another --study."
+                f"{mlflow_server.address()} does not have. Set HILUM_MLFLOW_URI to the server of the study, "
+                "or give another --study."
             )
         tags = {tracking.MODEL_TAG: job.model, tracking.RECIPE_TAG: job.recipe_name, STUDY_TAG: name}
         run = record["run_id"] if record else None

@@ -9,14 +9,15 @@ http://{{ include "hilum.fullname" . }}-mlflow.{{ .Release.Namespace }}.svc:5000
 {{- end -}}
 {{- end }}
 
-{{/* `host:port` of Triton's gRPC service: whichever pod answers. */}}
+{{/* `host:port` of Triton's gRPC service: whichever pod answers. Under KServe that may be a canary's. */}}
 {{- define "hilum.tritonUrl" -}}
-{{ include "hilum.fullname" . }}-triton.{{ .Release.Namespace }}.svc:8001
+{{ include "hilum.fullname" . }}-triton{{ if .Values.kserve.enabled }}-headless{{ end }}.{{ .Release.Namespace }}.svc:8001
 {{- end }}
 
-{{/* Every pod of Triton's, for a rollout, which must reach them all. */}}
+{{/* Every pod of Triton's, for a rollout, which must reach them all. KServe's own are never written to, so those that
+are not ready are of no use. */}}
 {{- define "hilum.everyTritonUrl" -}}
-dns:///{{ include "hilum.fullname" . }}-triton-all.{{ .Release.Namespace }}.svc:8001
+dns:///{{ include "hilum.fullname" . }}-triton-{{ ternary "headless" "all" .Values.kserve.enabled }}.{{ .Release.Namespace }}.svc:8001
 {{- end }}
 
 {{/* Environment entry that comes from a Secret.
@@ -76,8 +77,11 @@ secretAccessKeyKey, endpoint, region; without a secret the pod's own role is use
 {{- end }}
 {{- end }}
 
-{{/* Node selector, tolerations, affinity of a component, where given. */}}
+{{/* Runtime class, node selector, tolerations, affinity of a component, where given. */}}
 {{- define "hilum.placement" -}}
+{{- with .runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
 {{- with .nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}

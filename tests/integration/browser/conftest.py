@@ -1,19 +1,13 @@
 """The dashboard in a real browser, beside a real Triton and a real MLflow with three toy releases."""
 
-import os
-import shutil
-import subprocess
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from dashboard.commands import dashboard_command
-from hilum.probe import answers_ok
+from tests.support.dashboards import CHROMIUM, CHROMIUM_ARGUMENTS, running_dashboard
 from tests.support.ports import free_ports
 from tests.support.registries import without_aliases
 from tests.support.rollout_site import RolloutSite
@@ -22,13 +16,6 @@ from tests.support.signed_answers import FIRST, SECOND
 from tests.support.verdicts import judge
 from training.ledger.ledger import Ledger
 from training.promote.promotion import promote_release
-
-CHROMIUM = shutil.which("chromium")
-
-ARGUMENTS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 
 KEY = "a key that only tests know"
 
@@ -51,7 +38,7 @@ def browser() -> Iterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("There is no browser: apt-get install chromium")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(CHROMIUM_ARGUMENTS))
         yield chromium
         chromium.close()
 
@@ -68,8 +55,10 @@ def site(
     with Ledger(ledger_url) as ledger:
         promote_release(registry, ledger, champion, who="Ada", reason="the first", force=True)
         judge(registry, ledger, judged, against=champion)
+    (home / "tmp").mkdir()
     environment = {
         "HILUM_HOME": str(home),
+        "TMPDIR": str(home / "tmp"),
         "HILUM_TRITON_URL": running_site.address,
         "HILUM_MLFLOW_URI": mlflow_server,
         "HILUM_LEDGER_URL": ledger_url,
@@ -77,33 +66,9 @@ def site(
         "HILUM_DASHBOARD_KEY": KEY,
         "HILUM_PROMETHEUS_URL": f"http://127.0.0.1:{free_ports(1)[0]}",  # nobody: a page must bear that
     }
-    with running_dashboard(environment, home / "dashboard.log") as url:
-        yield Site(url, champion, judged, home / "dashboard.log")
+    with running_dashboard(environment, home / "dashboard.log") as dashboard:
+        yield Site(dashboard.url, champion, judged, home / "dashboard.log")
     without_aliases(registry)
-
-
-@contextmanager
-def running_dashboard(environment: dict[str, str], log: Path) -> Iterator[str]:
-    """Run the dashboard's server; yield its address once it answers."""
-    (port,) = free_ports(1)
-    url = f"http://127.0.0.1:{port}"
-    with log.open("wb") as stream:
-        process = subprocess.Popen(
-            dashboard_command("127.0.0.1", port),
-            env=os.environ | environment,
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        deadline = time.monotonic() + 60
-        while not answers_ok(f"{url}/_stcore/health"):
-            assert process.poll() is None, log.read_text()
-            assert time.monotonic() < deadline, log.read_text()
-            time.sleep(0.1)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import streamlit as st
@@ -9,8 +10,9 @@ from tests.support.ports import free_ports
 
 
 @pytest.fixture(autouse=True)
-def _sources_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _sources_that_do_not_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Point every source at ports where nothing listens, and forget what was read before."""
+    monkeypatch.setenv("HILUM_HOME", str(tmp_path / "home"))
     triton, prometheus, mlflow = free_ports(3)
     monkeypatch.setenv("HILUM_TRITON_URL", f"127.0.0.1:{triton}")
     monkeypatch.setenv("HILUM_PROMETHEUS_URL", f"http://127.0.0.1:{prometheus}")

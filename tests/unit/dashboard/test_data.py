@@ -1,15 +1,16 @@
 """Data and drift: with nothing behind it, with all, and with sources that are old or broken."""
 
-import csv
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import ButtonGroup
 
 from dashboard import queries
 from dashboard.drift import Drift, signal_name
@@ -31,7 +32,7 @@ from hilum.settings import settings
 from tests.support.predictions import synthetic_predictions
 from tests.support.prometheus_api import Behaviour, PrometheusApi, Samples
 from tests.support.prometheus_api import prometheus_api as play_prometheus
-from training.evaluate.evaluation import evaluate
+from training.data.metadata import COLUMNS
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def evaluated(monkeypatch: pytest.MonkeyPatch) -> ReleaseEvaluation:
         run_id="run",
         recipe="toy",
         thresholds={"lung_opacity": 0.4, "covid19": 0.3},
-        result={"data_digest": "00" * 32, **evaluate(predictions, n_bootstrap=100).as_dict()},
+        result={},
         predictions=predictions,
     )
     values = np.random.default_rng(1).normal(size=(n_images, 16)).astype(np.float32)
@@ -97,6 +98,19 @@ def page(language: str = "en") -> AppTest:
     return drawn
 
 
+def coloured_by(drawn: AppTest) -> ButtonGroup[str]:
+    control: ButtonGroup[str] = next(one for one in drawn.segmented_control if one.label == "Coloured by")
+    return control
+
+
+def write_table(folder: Path, monkeypatch: pytest.MonkeyPatch, frame: pd.DataFrame) -> None:
+    """Write a data set's table, without its images, and let the page know of it."""
+    table = frame.reindex(columns=[*dict.fromkeys((*COLUMNS, *frame.columns))], fill_value="")
+    table.to_csv(folder / "metadata.csv", index=False)
+    monkeypatch.setenv("HILUM_DATA", str(folder))
+    settings.cache_clear()
+
+
 def said(drawn: AppTest) -> str:
     """Return all sentences of a page."""
     kinds = (drawn.markdown, drawn.info, drawn.warning, drawn.caption, drawn.subheader, drawn.title)
@@ -105,7 +119,7 @@ def said(drawn: AppTest) -> str:
 
 def test_with_no_source_at_all_the_page_says_which_do_not_answer() -> None:
     text = said(page())
-    assert text.count("does not answer") == 2  # MLflow and Prometheus, each once
+    assert text.count("does not answer") == 3  # MLflow once, Prometheus for drift and for the challenger
     assert "MLflow at http://127.0.0.1" in text
     assert "Prometheus at http://127.0.0.1" in text
 
@@ -128,25 +142,95 @@ def test_the_test_set_is_there_at_a_glance_without_prometheus() -> None:
 
 
 @pytest.mark.usefixtures("evaluated")
-def test_an_image_is_found_by_its_name_and_told_with_its_answer() -> None:
+def test_an_image_is_chosen_by_its_name_and_told_with_its_answer() -> None:
     drawn = page()
-    drawn.text_input(key="data_find").set_value("images/17.").run(timeout=30)
+    assert "True class" not in said(drawn)
+    drawn.selectbox(key="data_image_run").set_value(17).run(timeout=30)
     assert not drawn.exception
-    assert "images/17.png" in said(drawn)
+    assert "True class" in said(drawn)
     assert "The image is not on this machine" in said(drawn)
-    drawn.text_input(key="data_find").set_value("nowhere").run(timeout=30)
-    assert "No image is called so" in said(drawn)
+    assert "chosen" in drawn.get("plotly_chart")[1].proto.spec
+
+
+def test_wrongly_decided_images_are_offered_first(evaluated: ReleaseEvaluation) -> None:
+    offered = page().selectbox(key="data_image_run").options
+    predictions = evaluated.predictions
+    n_wrong = int((predictions.truth != predictions.decided).sum())
+    assert ["→" in name for name in offered] == [True] * n_wrong + [False] * (len(offered) - n_wrong)
 
 
 @pytest.mark.usefixtures("evaluated")
 @pytest.mark.parametrize("method", ["pca3", "tsne"])
-@pytest.mark.parametrize("column", ["decided", "source"])
+@pytest.mark.parametrize("column", ["decided", "source", "time"])
 def test_every_map_can_be_drawn(method: str, column: str) -> None:
     drawn = page()
     drawn.segmented_control(key="data_method").set_value(method)
-    drawn.segmented_control(key="data_coloured_by").set_value(column).run(timeout=60)
+    coloured_by(drawn).set_value(column).run(timeout=60)
     assert not drawn.exception
     assert len(drawn.get("plotly_chart")) == 2
+    assert ("Nobody says when these images were made" in said(drawn)) == (column == "time")
+
+
+def test_a_map_is_coloured_by_the_study_dates_that_are_known(
+    evaluated: ReleaseEvaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = evaluated.predictions.frame
+    dates = ["2020-03-01", "2020-04-30", "soon", *[""] * (len(frame) - 3)]
+    write_table(tmp_path, monkeypatch, frame.assign(study_date=dates))
+    drawn = page()
+    coloured_by(drawn).set_value("time").run(timeout=30)
+    assert not drawn.exception
+    spec = drawn.get("plotly_chart")[1].proto.spec
+    assert "2020-03-01" in spec
+    assert "2020-04-30" in spec
+    assert "not stated" in spec
+    assert "Nobody says when" not in said(drawn)
+
+
+def test_a_whole_data_set_is_counted_with_what_nobody_says_of_it(
+    evaluated: ReleaseEvaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = evaluated.predictions.frame
+    write_table(
+        tmp_path,
+        monkeypatch,
+        frame.assign(
+            finding=["covid19", "", *["no_finding"] * (len(frame) - 2)],
+            filter_label=["valid"] * (len(frame) - 1) + ["non_valid"],
+            split=["test", *["train"] * (len(frame) - 1)],
+            sex=["F", "M", *["unknown"] * (len(frame) - 2)],
+            age=["9", "85", *["40"] * (len(frame) - 3), ""],
+        ),
+    )
+    drawn = page()
+    drawn.selectbox(key="data_set").set_value(str(tmp_path)).run(timeout=30)
+    assert not drawn.exception
+    control = next(one for one in drawn.segmented_control if one.label == "Classes by")
+    assert list(control.options) == ["source", "sex", "age (years)", "part of the data", "kind of picture"]
+    assert "Not stated, or the same for all of them: view." in said(drawn)
+    tables = {}
+    for column in ("split", "sex", "age"):
+        control = next(one for one in drawn.segmented_control if one.label == "Classes by")
+        control.set_value(column).run(timeout=30)
+        tables[column] = drawn.dataframe[0].value
+    assert list(tables["split"].index) == ["to learn from (train)", "to test on (test)"]
+    assert tables["split"].loc["to test on (test)", "COVID-19"] == 1
+    assert tables["split"]["frontal film without such a label"].sum() == 1
+    assert tables["split"]["no frontal chest radiograph"].sum() == 1
+    assert tables["sex"].loc["not stated", "images"] == len(frame) - 2
+    assert list(tables["age"].index) == ["0-17", "40-59", "80+", "not stated"]
+
+
+@pytest.mark.usefixtures("evaluated")
+def test_a_broken_table_leaves_the_rest_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "metadata.csv").write_text("no,such,table\n1,2,3\n")
+    monkeypatch.setenv("HILUM_DATA", str(tmp_path))
+    settings.cache_clear()
+    drawn = page()
+    drawn.selectbox(key="data_set").set_value(str(tmp_path)).run(timeout=30)
+    assert not drawn.exception
+    assert any("lacks the column" in warning.value for warning in drawn.warning)
+    assert "The test images as a map" in said(drawn)
 
 
 def test_drift_is_told_for_every_signal(prometheus: PrometheusApi, evaluated: ReleaseEvaluation) -> None:
@@ -199,25 +283,10 @@ def test_a_broken_prometheus_leaves_a_sentence_and_the_test_set(
     prometheus.behaviour = behaviour
     drawn = page()
     reason = "does not answer" if behaviour == "slow" else "cannot be read"
-    assert [reason in warning.value for warning in drawn.warning if "Prometheus" in warning.value] == [True]
+    assert [reason in warning.value for warning in drawn.warning if "Prometheus" in warning.value] == [
+        True
+    ] * 2
     assert {metric.label for metric in drawn.metric} >= {"Images", "Patients"}
-
-
-@pytest.mark.usefixtures("evaluated")
-def test_the_challenger_stands_beside_the_champion(prometheus: PrometheusApi) -> None:
-    prometheus.answers = {
-        queries.CHAMPION_FINDINGS.expression: [
-            ({"release": "3", "finding": "no_finding"}, 75.0),
-            ({"release": "3", "finding": "covid19"}, 25.2),
-        ],
-        queries.CHALLENGER_FINDINGS.expression: [
-            ({"release": "4", "finding": "covid19"}, 10.0),
-            ({"release": "4", "finding": "lung_opacity"}, float("nan")),
-        ],
-    }
-    text = said(page())
-    assert "release 3, as champion: no finding 75%, lung opacity 0%, COVID-19 25%, of 100 images." in text
-    assert "release 4, as challenger: no finding 0%, lung opacity 0%, COVID-19 100%, of 10 images." in text
 
 
 @pytest.mark.usefixtures("evaluated")
@@ -225,7 +294,7 @@ def test_the_page_speaks_portuguese(prometheus: PrometheusApi) -> None:
     prometheus.answers = measured(distance=0.01)
     text = said(page("pt"))
     assert text.count("Como na referência: 1.0 %") == len(SIGNALS)
-    assert "As imagens de teste em resumo" in text
+    assert "Os dados em resumo" in text
 
 
 @pytest.mark.parametrize(
@@ -288,17 +357,14 @@ def test_a_file_that_is_not_of_these_predictions_is_refused(tmp_path: Path, brok
         read_rows(path, np.arange(30), 31 if broken == "other_rows" else 30)
 
 
-def data_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def data_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "set").mkdir(parents=True)
     Image.fromarray(np.full((300, 280), 90, np.uint8)).save(folder / "set" / "film.png")
-    with (folder / "set" / "metadata.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows(
-            [("path", "source"), ("film.png", "north"), ("gone.png", "north"), ("../secret.png", "north")]
-        )
     (folder / "secret.png").write_bytes((folder / "set" / "film.png").read_bytes())
+    paths = ("film.png", "gone.png", "../secret.png")
+    write_table(folder / "set", monkeypatch, pd.DataFrame({"path": paths, "source": "north"}))
     monkeypatch.setenv("HILUM_DATA", str(folder))
     settings.cache_clear()
-    return folder
 
 
 def test_a_picture_is_shown_only_where_its_data_set_lists_it(
@@ -319,7 +385,11 @@ def test_a_picture_is_shown_only_where_its_data_set_lists_it(
     [([], None), ([{"customdata": [7]}], 7), ([{"customdata": 7}], 7), ([{"x": 1.0}], None)],
 )
 def test_a_click_names_a_row(points: list[dict[str, object]], row: int | None) -> None:
-    assert clicked(points) == row
+    assert clicked({"selection": {"points": points}}) == row
+
+
+def test_a_map_that_was_not_drawn_yet_has_no_click() -> None:
+    assert clicked(None) is None
 
 
 def test_a_registry_that_fails_later_leaves_the_rest(

@@ -1,43 +1,72 @@
-"""The page for a radiologist, without a server, and what it says about an answer."""
+"""The page for a radiologist: what it says of an answer, and how it bears many files."""
 
-import csv
-import io
+import re
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import dashboard
+from clients.errors import RadiographRefusedError
 from clients.results import Screening
-from dashboard.examination import REFUSALS, Examination, as_csv, examine
 from dashboard.examples import EXAMPLES, example
-from dashboard.report_page import as_html
-from hilum.contract import LABELS, NOTICE
-from hilum.operating_point import OperatingPoint
-from hilum.radiograph import REASONS, decode_radiograph
+from dashboard.sources import evaluation_api, triton_api
+from dashboard.uploads import MAX_FILES
+from dashboard.views import examine as view
+from hilum.contract import NOTICE
+from hilum.radiograph import decode_radiograph
+from tests.support.examinations import POINT, screened
+from tests.support.image_files import drawn_picture, encoded
 
 APP = str(Path(dashboard.__file__).with_name("app.py"))
 
-POINT = OperatingPoint({"lung_opacity": 0.4, "covid19": 0.3})
+FILM = encoded(drawn_picture(), "PNG")
+
+Answers = Callable[[bytes], Screening]
 
 
-def examined(finding: str | None, file: str = "film.png") -> Examination:
-    probabilities = {label: 0.8 if label == finding else 0.1 for label in LABELS}
-    return Examination(
-        key="1",
-        file=file,
-        radiograph=np.zeros((256, 256), np.uint8),
-        screening=Screening(
-            release=7,
-            accepted=finding is not None,
-            valid_probability=0.95 if finding else 0.02,
-            probabilities=probabilities if finding else None,
-            finding=finding,
-            activation_map=np.ones((3, 7, 7), np.float32) if finding else None,
-        ),
-        operating_point=POINT,
-    )
+def page(language: str = "en") -> AppTest:
+    """Return the page, drawn by itself."""
+
+    def script(language: str) -> None:
+        import streamlit as st
+
+        from dashboard.views import examine
+
+        st.session_state["language"] = language
+        examine.draw()
+
+    return AppTest.from_function(script, args=(language,), default_timeout=30).run()
+
+
+def send(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    """Drop files on the page; as a browser does, list them no longer once they are read."""
+    page.file_uploader[0].set_value([(name, content, "image/png") for name, content in files]).run()
+    assert not page.exception
+    page.file_uploader[0].set_value([])
+    return page
+
+
+def said(page: AppTest) -> str:
+    return "\n".join(element.value for element in (*page.markdown, *page.caption, *page.error, *page.warning))
+
+
+def tiles(page: AppTest) -> list[str]:
+    return [button.label for button in page.button if str(button.key).startswith("examine_show_")]
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answers], None]:
+    """Puts an answer in the place of Triton's; nobody evaluated the release."""
+    monkeypatch.setattr(triton_api, "operating_point", lambda _: POINT)
+    monkeypatch.setattr(evaluation_api, "evaluation", lambda _: None)
+
+    def serve(screen: Answers) -> None:
+        monkeypatch.setattr(triton_api, "screen", screen)
+
+    serve(lambda _: screened("covid19"))
+    return serve
 
 
 def test_the_empty_page_says_what_to_do_and_what_it_is_not() -> None:
@@ -48,52 +77,95 @@ def test_the_empty_page_says_what_to_do_and_what_it_is_not() -> None:
     assert any(NOTICE in caption.value for caption in page.caption)
 
 
-def test_a_server_that_does_not_answer_leaves_a_sentence_and_the_page() -> None:
+def test_a_server_that_does_not_answer_leaves_a_plain_sentence_and_the_page() -> None:
     page = AppTest.from_file(APP).run()
     page.button(key="examine_example_no_finding").click().run()
     assert not page.exception
-    assert "Triton at 127.0.0.1" in page.error[0].value
-    assert "does not answer" in page.error[0].value
+    assert page.error[0].value.startswith("The service does not answer, so this picture was not examined.")
+    assert any("Triton at 127.0.0.1" in caption.value for caption in page.caption), "for the operator"
     page.button(key="examine_forget").click().run()
     assert "No picture yet" in page.info[0].value
 
 
+@pytest.mark.usefixtures("served")
+def test_an_answer_comes_with_notice_release_and_thumbnail() -> None:
+    drawn = send(page(), ("a film.png", FILM))
+    assert "Worth a look: the picture resembles those with **COVID-19** (80 %)." in said(drawn)
+    assert "Answered by release 7." in said(drawn)
+    assert "Release 7 was not evaluated." in said(drawn)
+    assert sum(NOTICE in caption.value for caption in drawn.caption) == 2
+    assert tiles(drawn) == [r"a film\.png"]
+
+
+@pytest.mark.usefixtures("served")
+def test_it_speaks_portuguese() -> None:
+    drawn = send(page("pt"), ("filme.png", FILM))
+    assert "Vale a pena olhar: a imagem se parece com as de **COVID-19** (80 %)." in said(drawn)
+    assert "No máximo 50 imagens e 256 MB de cada vez. Um arquivo com mais de 64 MB é recusado" in said(drawn)
+
+
+@pytest.mark.usefixtures("served")
+def test_the_first_of_a_batch_is_shown_and_the_others_are_a_step_or_a_click_away() -> None:
+    drawn = send(page(), *((f"{name}.png", FILM) for name in "abc"))
+    assert "Picture 1 of 3" in said(drawn)
+    drawn.button(key="examine_step_N").click().run()
+    assert "Picture 2 of 3" in said(drawn)
+    assert "#### b\\.png" in said(drawn)
+    last = next(button for button in drawn.button if button.label == r"c\.png")
+    last.click().run()
+    assert "Picture 3 of 3" in said(drawn)
+    assert drawn.button(key="examine_step_N").disabled
+
+
+@pytest.mark.usefixtures("served")
+def test_more_files_than_are_examined_at_a_time_are_left_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(view, "MAX_FILES", 3)
+    drawn = send(page(), *((f"{n}.png", FILM) for n in range(5)))
+    assert tiles(drawn) == [r"0\.png", r"1\.png", r"2\.png"]
+    assert drawn.warning[0].value == (
+        "5 pictures at once are too many: the first 3 were examined. Send the others again."
+    )
+    drawn = send(drawn, ("another.png", FILM))
+    assert not drawn.warning
+    assert len(tiles(drawn)) == 4
+
+
+@pytest.mark.usefixtures("served")
+def test_the_oldest_are_forgotten_by_number_and_by_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view, "MAX_HISTORY", 3)
+    drawn = send(page(), *((f"{n}.png", FILM) for n in range(5)))
+    assert tiles(drawn) == [r"2\.png", r"3\.png", r"4\.png"]
+    monkeypatch.setattr(view, "MAX_HISTORY_BYTES", 1)
+    assert tiles(send(drawn, ("last.png", FILM))) == [r"last\.png"]
+
+
+def test_a_file_that_is_refused_is_said_and_costs_no_other(served: Callable[[Answers], None]) -> None:
+    def screen(image: bytes) -> Screening:
+        if image == FILM:
+            return screened("no_finding")
+        raise RadiographRefusedError("no picture")
+
+    served(screen)
+    drawn = send(page(), ("good.png", FILM), ("words.txt", b"only words " * 20), ("also good.png", FILM))
+    assert len(tiles(drawn)) == 3
+    drawn.button(key="examine_step_N").click().run()
+    assert "This kind of file cannot be read." in drawn.error[0].value
+    drawn.button(key="examine_step_N").click().run()
+    assert "Nothing to report" in said(drawn)
+
+
 @pytest.mark.parametrize(
-    ("finding", "words"),
-    [
-        ("no_finding", "Nothing to report: no finding is strong enough (80 % for “no finding”)."),
-        ("covid19", "Worth a look: the picture resembles those with **COVID-19** (80 %)."),
-        (
-            None,
-            "This does not look like an upright frontal chest radiograph, so it was not examined further.",
-        ),
-    ],
+    "name",
+    ["<script>alert(1)</script>.png", "**bold** [link](http://a.b) :material/home: $x$.png", "x" * 304],
 )
-def test_an_answer_is_a_sentence_without_jargon(finding: str | None, words: str) -> None:
-    assert examined(finding).words == words
-
-
-def test_every_refusal_of_the_decoder_has_words() -> None:
-    assert set(REASONS) - set(REFUSALS) == {"undecodable"}  # the base class, which is never raised itself
-
-
-def test_a_file_that_cannot_be_sent_is_refused_in_plain_words() -> None:
-    assert examine("big.png", b"x" * (64 * 2**20 + 1)).words == REFUSALS["too_many_bytes"]
-
-
-def test_the_table_is_that_of_the_command_and_no_formula_gets_in() -> None:
-    rows = list(csv.DictReader(io.StringIO(as_csv([examined("covid19", "=cmd()"), examined(None)]).decode())))
-    assert rows[0]["file"] == "'=cmd()"
-    assert rows[0]["finding"] == "covid19"
-    assert rows[1]["probability_covid19"] == ""
-
-
-def test_the_report_holds_the_answer_the_picture_and_the_notice_and_runs_no_script() -> None:
-    page = as_html([examined("lung_opacity", "<script>alert(1)</script>.png"), examined(None)]).decode()
-    assert page.count("data:image/png;base64,") == 2
-    assert "lung opacity" in page
-    assert NOTICE in page
-    assert "<script>" not in page
+@pytest.mark.usefixtures("served")
+def test_nothing_in_a_name_is_acted_on(name: str) -> None:
+    heading = next(one for one in said(send(page(), (name, FILM))).splitlines() if one.startswith("#### "))
+    shown = heading.removeprefix("#### ")
+    assert re.sub(r"\\(.)", r"\1", shown) == name
+    assert not re.search(r"(?<!\\)[<>*\[\]:$_`]", shown)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -103,3 +175,7 @@ def test_an_example_is_a_picture_and_always_the_same(name: str) -> None:
     first = example(name)
     example.cache_clear()
     assert example(name) == first
+
+
+def test_what_is_examined_at_a_time_fits_into_what_is_remembered() -> None:
+    assert view.MAX_HISTORY >= MAX_FILES

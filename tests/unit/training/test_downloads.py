@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from hilum.errors import HilumError
-from training.tracking import downloaded_from
+from training.artifacts import downloaded_from
 
 CONTENT = b"a release"
 ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"

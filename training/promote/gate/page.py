@@ -65,7 +65,7 @@ def render_page(verdict: Verdict) -> str:
 
 def _rows(checks: Sequence[Check]) -> list[Row]:
     """Return the rows of a table, their intervals drawn to one scale."""
-    spans = [span for check in checks if (span := _span(check.numbers))]
+    spans = [span for check in checks if (span := bounds_beside_demand(check.numbers))]
     if not spans:
         return [Row(check, None) for check in checks]
     low, high = min(map(min, spans)), max(map(max, spans))
@@ -76,12 +76,12 @@ def _rows(checks: Sequence[Check]) -> list[Row]:
 
     rows = []
     for check in checks:
-        span = _span(check.numbers)
+        span = bounds_beside_demand(check.numbers)
         rows.append(Row(check, Bar(*map(place, span)) if span else None))
     return rows
 
 
-def _span(numbers: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
+def bounds_beside_demand(numbers: Mapping[str, Any]) -> tuple[float, float, float, float] | None:
     """Return lower bound, upper bound, value and demand; None where one is missing."""
     demanded = numbers.get("floor", -numbers["margin"] if "margin" in numbers else None)
     span = (

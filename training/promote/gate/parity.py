@@ -8,7 +8,7 @@ import pandas as pd
 
 from hilum.contract import CLASSIFIER, FILTER, LABELS
 from hilum.radiograph import decode_radiograph
-from training import tracking
+from training import artifacts, tracking
 from training.export.passport import Passport, read_passport
 from training.promote.gate.answers import CLASSIFIER_ANSWERS, REJECTED, ServedAnswers
 from training.promote.gate.cases import GateCases
@@ -43,10 +43,10 @@ def check_export_parity(registry: Registry, model: str, pinned: PinnedNetwork, n
     if passport is not None and passport.variant_of is not None:
         return _variant_parity(name, pinned, passport)
     proved = f"The export of {model} version {pinned.version} proved that it answers as PyTorch does"
-    if not tracking.run_exists(pinned.run_id) or not tracking.has_artifact(pinned.run_id, PARITY_FILE):
+    if not tracking.run_exists(pinned.run_id) or not artifacts.has_artifact(pinned.run_id, PARITY_FILE):
         sentence = f"{proved}; the table of the differences is not in its run."
         return Check(name=name, outcome="passed", sentence=sentence)
-    with tracking.downloaded(pinned.run_id, PARITY_FILE) as path:
+    with artifacts.downloaded(pinned.run_id, PARITY_FILE) as path:
         table = pd.read_csv(path)
     differences = table.groupby("output")["max_abs_difference"].max()
     held = bool((table["max_abs_difference"] <= table["allowed"]).all())

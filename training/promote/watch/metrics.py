@@ -61,7 +61,7 @@ class WatchMetrics:
         )
         self._certificates = _Known(
             "hilum_certificate_expiry_timestamp_seconds",
-            "When a certificate file stops to work, in seconds since 1970.",
+            "When a certificate, a file or what Triton shows, stops to work, in seconds since 1970.",
             "certificate",
         )
         for known in (self._served, self._promoted, self._certificates):
@@ -114,7 +114,7 @@ class WatchMetrics:
         self._promoted.values = {(role,): at.timestamp() for role, at in since.items()}
 
     def set_certificates(self, expiries: Mapping[str, float]) -> None:
-        """Say when each certificate file stops to work, in seconds since 1970, by file name."""
+        """Say when each certificate stops to work, in seconds since 1970, by file name or `SHOWN`."""
         self._certificates.values = {(name,): end for name, end in expiries.items()}
 
     def set_drift(self, *, disagree: bool) -> None:

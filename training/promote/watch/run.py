@@ -5,11 +5,12 @@ import logging
 from hilum.errors import HilumError
 from hilum.settings import Settings
 from hilum.stack.services import watch_port
+from hilum.tls import TlsFiles
 from training.promote.installation import open_site
 from training.promote.triton_fleet import opened_triton
 from training.promote.watch.app import WEBHOOK_PATH, build_app
 from training.promote.watch.bell import Bell
-from training.promote.watch.certificates import read_expiries
+from training.promote.watch.certificates import read_expiries, read_shown
 from training.promote.watch.deliveries import Deliveries
 from training.promote.watch.ending import Ending
 from training.promote.watch.http_server import answering
@@ -37,6 +38,7 @@ class Passes:
         self._metrics = metrics
         self._webhook_url = webhook_url
         self._is_registered = False
+        self._shown: dict[str, float] = {}  # kept while Triton does not answer
 
     def make(self) -> Pass:
         """Make one pass.
@@ -45,9 +47,13 @@ class Passes:
             HilumError: a server does not answer, or a rollout failed.
         """
         here = self._settings
-        self._metrics.set_certificates(read_expiries(here))
-        with opened_triton(here) as triton:
-            tell_served(triton, self._metrics)  # also where MLflow does not answer
+        try:
+            with opened_triton(here) as triton:
+                tell_served(triton, self._metrics)  # also where MLflow does not answer
+                addresses = [member.address for member in triton.members]
+                self._shown = read_shown(addresses, TlsFiles.from_settings(here)) or self._shown
+        finally:
+            self._metrics.set_certificates(read_expiries(here) | self._shown)
         try:
             with open_site(here) as site:
                 self._register_webhook(site.registry)

@@ -8,6 +8,11 @@
 {{- if and .Values.rollout.enabled .Values.kserve.enabled .Values.rollout.kserve.enabled }}true{{ end }}
 {{- end }}
 
+{{/* Whether there is a hook test: "true" or nothing. Without a watcher nobody says what is to serve, but under KServe. */}}
+{{- define "hilum.tests.run" -}}
+{{- if and .Values.tests.enabled (or .Values.kserve.enabled (include "hilum.rollout.watches" .)) }}true{{ end }}
+{{- end }}
+
 {{/* Whether the watcher's home is a volume of its own, instead of the one that Triton reads: "true" or nothing. */}}
 {{- define "hilum.rollout.ownsHome" -}}
 {{- if not .Values.modelRepository.pvc.enabled }}true{{ end }}

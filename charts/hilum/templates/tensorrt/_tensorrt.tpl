@@ -43,5 +43,5 @@ template:
     {{- $parts := splitList "." . }}
     {{- $selector = merge (dict "nvidia.com/gpu.compute.major" (first $parts) "nvidia.com/gpu.compute.minor" (last $parts)) $selector }}
     {{- end }}
-    {{- include "hilum.placement" (dict "nodeSelector" $selector "tolerations" $tensorrt.tolerations) | nindent 4 }}
+    {{- include "hilum.placement" (dict "runtimeClassName" $tensorrt.runtimeClassName "nodeSelector" $selector "tolerations" $tensorrt.tolerations) | nindent 4 }}
 {{- end }}

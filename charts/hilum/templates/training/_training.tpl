@@ -5,6 +5,9 @@
 {{- if not .data.existingClaim }}
 {{- fail (printf "training.kind is %s and training.data.existingClaim is empty: name the volume claim that holds the data set (a folder with metadata.csv)." .kind) }}
 {{- end }}
+{{- if and (eq .weights "imagenet") $.Values.networkPolicy.enabled (not $.Values.networkPolicy.egress.weights) }}
+{{- fail "networkPolicy.egress.weights is empty, so training.weights (imagenet) could not be fetched. List who serves them, as in {ipBlock: {cidr: 0.0.0.0/0}}, or put a file on the data's volume and name it in training.weights." }}
+{{- end }}
 {{- if and .persistence.existingClaim (gt (len .networks) 1) }}
 {{- fail (printf "training.persistence.existingClaim is %s and training.networks are %s: two trainings at once need a volume each. Train one network at a time, or let the chart make the claims." .persistence.existingClaim (join ", " .networks)) }}
 {{- end }}

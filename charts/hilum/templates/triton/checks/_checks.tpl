@@ -13,8 +13,10 @@ sentence that names the value, what is wrong and what to do. */}}
 {{- include "hilum.check.apis" . -}}
 {{- end }}
 
-{{/* Oldest Triton that the chart runs. 2025: CVE-2025-23319, 23320, 23334 (take-over through shared memory's names and
-the Python backend). 2026: CVE-2026-24206, 24207 (authentication bypassed, 9.8), 24146, 24208, 24209. */}}
+{{/* Oldest Triton that the chart runs. NVIDIA's bulletin 5828 of 20 May 2026 names CVE-2026-24206 and 24207
+(authentication bypassed, 9.8), 24146, 24208 and 24209 (denial of service), without a release in what could be read here:
+26.07 is the first that was built after it with a month to spare. Older holes, mended by 25.07: CVE-2025-23319, 23320,
+23334 (take-over through shared memory's names and the Python backend). */}}
 {{- define "hilum.triton.floor" -}}26.07{{- end }}
 
 {{- define "hilum.check.release" -}}
@@ -26,7 +28,7 @@ the Python backend). 2026: CVE-2026-24206, 24207 (authentication bypassed, 9.8),
 {{- end -}}
 {{- range list $release $told -}}
 {{- if and . (lt (replace "." "" . | atoi) (replace "." "" $floor | atoi)) -}}
-{{- fail (printf "triton.image: Triton %s is older than %s, and whoever reaches its ports can take it over: authentication is bypassed (CVE-2026-24206, CVE-2026-24207), or code run through shared memory (CVE-2025-23319, CVE-2025-23320, CVE-2025-23334). Build the image FROM tritonserver:%s-py3 or newer." . $floor $floor) -}}
+{{- fail (printf "triton.image: Triton %s is older than %s, the oldest that is known to be later than NVIDIA's security bulletin 5828 of May 2026, by which whoever reaches its ports gets past authentication (CVE-2026-24206, CVE-2026-24207); before 25.07 also through shared memory (CVE-2025-23319, CVE-2025-23320, CVE-2025-23334). Build the image FROM tritonserver:%s-py3 or newer." . $floor $floor) -}}
 {{- end -}}
 {{- end -}}
 {{- if and $told (ne $release $told) -}}

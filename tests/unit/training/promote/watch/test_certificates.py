@@ -1,11 +1,15 @@
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from hilum.settings import Settings
-from tests.support.certificates import Authority
-from training.promote.watch.certificates import read_expiries
+from hilum.tls import ServerTlsFiles
+from tests.support.certificates import HOST, Authority
+from tests.support.grpc_server import Servicer, grpc_server
+from tests.support.ports import free_ports
+from training.promote.watch.certificates import SHOWN, read_expiries, read_shown
 
 
 def days_left(settings: Settings) -> dict[str, int]:
@@ -64,3 +68,33 @@ def test_what_cannot_be_read_is_absent_and_logged(tmp_path: Path, caplog: pytest
         f"When {text}",
         f"When {tmp_path / 'gone.pem'}",
     ]
+
+
+def test_what_triton_shows_is_read_also_where_it_asks_for_a_certificate(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    tls = authority.client(authority.issue("me", "me@example.org"))
+    with ExitStack() as stack:
+        addresses = []
+        for days in (40, 8):
+            pair = authority.issue(f"server-{days}", HOST, valid_for=timedelta(days=days))
+            shown = ServerTlsFiles(certificate=pair.certificate, key=pair.key, client_ca=authority.file)
+            addresses.append(stack.enter_context(grpc_server(Servicer(), shown)))
+        now = datetime.now(UTC).timestamp()
+        assert [round((end - now) / 86400) for end in read_shown(addresses, tls).values()] == [8]
+        assert list(read_shown(addresses[:1], tls)) == [SHOWN]
+
+
+def test_a_certificate_that_has_expired_is_told_all_the_same(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    pair = authority.issue("server", HOST, valid_for=timedelta(days=-2))
+    with grpc_server(Servicer(), ServerTlsFiles(certificate=pair.certificate, key=pair.key)) as address:
+        (end,) = read_shown([address], authority.client()).values()
+    assert end < datetime.now(UTC).timestamp()
+
+
+def test_nothing_is_told_of_a_triton_that_shows_no_certificate(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    (port,) = free_ports(1)
+    with grpc_server(Servicer()) as plain:
+        assert read_shown([plain, f"{HOST}:{port}"], authority.client()) == {}
+        assert read_shown([plain], None) == {}

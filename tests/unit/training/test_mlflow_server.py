@@ -5,12 +5,12 @@ import os
 import mlflow
 import pytest
 
-from training import tracking
+from training import mlflow_server
 
 
 def test_an_experiment_left_in_the_environment_is_not_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "3")
     for name in ("set_tracking_uri", "set_registry_uri"):
         monkeypatch.setattr(mlflow, name, lambda _uri: None)
-    tracking.connect("sqlite:///never-opened.db")
+    mlflow_server.connect("sqlite:///never-opened.db")
     assert "MLFLOW_EXPERIMENT_ID" not in os.environ

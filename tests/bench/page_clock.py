@@ -1,0 +1,66 @@
+"""How long a reader of the dashboard waits: until a page is drawn, and until it has answered a click.
+
+A page is drawn when, in three frames of the browser one after another, there is a title, the page's program
+has run to its end, nothing turns or is grayed out, every plot has drawn its axes and every picture is there.
+The clock stops in the third such frame: so what the browser is busy drawing counts.
+"""
+
+import time
+from collections.abc import Callable
+
+from playwright.sync_api import Page
+
+DRAWN = """
+() => {
+    const app = document.querySelector('[data-testid=stApp]');
+    const busy = '[data-testid=stSpinner], [data-testid=stSkeleton], [data-stale=true]';
+    const plots = [...document.querySelectorAll('[data-testid=stPlotlyChart]')];
+    const drawn = document.querySelector('h1')
+        && app.getAttribute('data-test-script-state') === 'notRunning'
+        && !window.hilumWaiting
+        && !document.querySelector(busy)
+        && plots.every(plot => plot.querySelector('.main-svg'))
+        && [...document.images].every(image => image.complete);
+    window.hilumFrames = drawn ? (window.hilumFrames || 0) + 1 : 0;
+    return window.hilumFrames >= 3;
+}
+"""
+
+WATCH = """
+() => {
+    window.hilumWaiting = true;
+    window.hilumFrames = 0;
+    const app = document.querySelector('[data-testid=stApp]');
+    const observer = new MutationObserver(() => {
+        if (app.getAttribute('data-test-script-state') === 'running') {
+            window.hilumWaiting = false;
+            observer.disconnect();
+        }
+    });
+    observer.observe(app, {attributes: true, attributeFilter: ['data-test-script-state']});
+}
+"""
+
+TIMEOUT_MS = 60_000
+
+
+def wait_drawn(page: Page) -> None:
+    """Return once the page is drawn."""
+    page.wait_for_function(DRAWN, polling="raf", timeout=TIMEOUT_MS)
+
+
+def paint_s(page: Page, url: str) -> float:
+    """Return the seconds from the call of an address to the drawn page."""
+    start = time.perf_counter()
+    page.goto(url, wait_until="commit")
+    wait_drawn(page)
+    return time.perf_counter() - start
+
+
+def interaction_s(page: Page, act: Callable[[], None]) -> float:
+    """Return the seconds from what a reader does to the page drawn anew; its program must run for it."""
+    page.evaluate(WATCH)
+    start = time.perf_counter()
+    act()
+    wait_drawn(page)
+    return time.perf_counter() - start
