@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help install lock clean format lint typecheck test test-unit test-chart test-browser test-integration bench image-test chart-readme dashboards check demo up down status doctor
+.PHONY: help install lock clean format lint typecheck test test-unit test-chart test-browser test-integration bench image-test chart-readme dashboards screenshots check demo up down status doctor
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -75,6 +75,9 @@ chart-readme: install ## Write the chart's README from the comments of its value
 
 dashboards: install ## Write the chart's Grafana dashboards
 	$(BIN)/python -m tools.grafana_dashboards
+
+screenshots: install ## Take the README's pictures of the running dashboard; after `make demo`
+	$(BIN)/python -m tools.screenshots
 
 check: lint typecheck test ## What CI runs
 

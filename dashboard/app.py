@@ -2,8 +2,13 @@
 
 import streamlit as st
 
+from dashboard import about
+from dashboard.data import page as data
+from dashboard.evaluation import page as evaluation
+from dashboard.examine import page as examine
 from dashboard.language import choose_language, tr
-from dashboard.views import about, data, evaluation, examine, operations, releases
+from dashboard.operations import page as operations
+from dashboard.releases import page as releases
 
 
 def main() -> None:

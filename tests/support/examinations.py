@@ -4,8 +4,8 @@ import numpy as np
 from PIL import Image
 
 from clients.results import Screening
-from dashboard.examination import Examination
-from dashboard.viewer import as_jpeg
+from dashboard.examine.examination import Examination
+from dashboard.examine.viewer import as_jpeg
 from hilum.contract import LABELS
 from hilum.operating_point import OperatingPoint
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import Error as BrowserError
-from playwright.sync_api import Page, expect
 
 from tests.integration.browser.conftest import KEY, Site, settled
-from tests.support.data import shared_data
+from tests.support.data import REPOSITORY, shared_data
 from tests.support.image_files import PATIENT_NAME, dicom_file, drawn_picture, encoded
+from tools.screenshots import IMAGES, SIZE, take
 
 OpenPage = Callable[..., Page]
 
@@ -151,3 +153,14 @@ def test_examine_fits_a_phone(open_page: OpenPage, tmp_path: Path) -> None:
 def test_a_page_fits_a_phone(open_page: OpenPage, path: str) -> None:
     page = open_page(path, width=390)
     assert page.get_by_test_id("stMain").evaluate("main => main.scrollWidth") <= 390
+
+
+def test_the_pictures_of_the_readme_can_be_taken(browser: Browser, site: Site, tmp_path: Path) -> None:
+    pictures = take(browser, site.url, tmp_path / "images")
+    for picture in pictures:
+        with Image.open(picture) as opened:
+            assert opened.size == (SIZE["width"], SIZE["height"])
+            assert len(opened.convert("RGB").getcolors(1 << 20) or ()) > 100  # not an empty page
+    readme = (REPOSITORY / "README.md").read_text()
+    assert all(f"docs/images/{picture.name}" in readme for picture in pictures)
+    assert all((IMAGES / picture.name).is_file() for picture in pictures)

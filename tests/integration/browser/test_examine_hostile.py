@@ -12,8 +12,8 @@ import pytest
 import streamlit as st
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
-from dashboard.examining import examine, examine_all
-from dashboard.report_page import as_html
+from dashboard.examine.examining import examine, examine_all
+from dashboard.examine.report_page import as_html
 from dashboard.uploads import MAX_FILES
 from hilum.settings import settings
 from tests.integration.browser.conftest import Site, settled

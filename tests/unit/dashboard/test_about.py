@@ -14,7 +14,7 @@ from training.evaluate.evaluation import evaluate
 
 
 def page(language: str = "en") -> AppTest:
-    drawn = AppTest.from_string("from dashboard.views import about\nabout.draw()")
+    drawn = AppTest.from_string("from dashboard import about\nabout.draw()")
     drawn.query_params["lang"] = language
     drawn.run(timeout=30)
     assert not drawn.exception

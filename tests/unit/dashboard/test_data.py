@@ -13,9 +13,10 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import ButtonGroup
 
 from dashboard import queries
-from dashboard.drift import Drift, signal_name
+from dashboard.data.drift_signals import Drift, signal_name
+from dashboard.data.projection import MAX_TSNE, neighbours, principal_components
+from dashboard.data.projector import clicked
 from dashboard.errors import SourceLyingError, SourceUnreachableError
-from dashboard.projection import MAX_TSNE, neighbours, principal_components
 from dashboard.sources import (
     embeddings_api,
     evaluation_api,
@@ -26,7 +27,6 @@ from dashboard.sources import (
 )
 from dashboard.sources.embeddings_api import Embeddings, read_rows
 from dashboard.sources.evaluation_api import ReleaseEvaluation
-from dashboard.views.projector import clicked
 from hilum.reference import SIGNALS
 from hilum.settings import settings
 from tests.support.predictions import synthetic_predictions
@@ -59,7 +59,7 @@ def evaluated(monkeypatch: pytest.MonkeyPatch) -> ReleaseEvaluation:
     values = np.random.default_rng(1).normal(size=(n_images, 16)).astype(np.float32)
     monkeypatch.setattr(evaluation_api, "evaluation", lambda _: found)
     monkeypatch.setattr(
-        "dashboard.projection.embeddings", lambda *_: Embeddings(rows=np.arange(n_images), values=values)
+        "dashboard.data.projection.embeddings", lambda *_: Embeddings(rows=np.arange(n_images), values=values)
     )
     monkeypatch.setattr(releases_api, "releases", lambda: (SimpleNamespace(number=3),))
     monkeypatch.setattr(
@@ -91,7 +91,7 @@ def measured(*, images: float = 400.0, distance: float = 0.31) -> dict[str, Samp
 
 
 def page(language: str = "en") -> AppTest:
-    drawn = AppTest.from_string("from dashboard.views import data\ndata.draw()")
+    drawn = AppTest.from_string("from dashboard.data import page as data\ndata.draw()")
     drawn.query_params["lang"] = language
     drawn.run(timeout=30)
     assert not drawn.exception
@@ -325,7 +325,7 @@ def test_components_are_those_of_the_singular_values() -> None:
 
 
 def test_tsne_draws_a_sample_of_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dashboard.projection.MAX_TSNE", 50)
+    monkeypatch.setattr("dashboard.data.projection.MAX_TSNE", 50)
     values = np.random.default_rng(0).normal(size=(60, 12)).astype(np.float32)
     found = neighbours(np.arange(60), values)
     assert found.points.shape == (50, 2)

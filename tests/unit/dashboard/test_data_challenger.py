@@ -35,7 +35,7 @@ def write(folder: Path, pairs: Iterable[Pair], name: str = "ward/pairs.jsonl") -
 
 
 def page(language: str = "en") -> AppTest:
-    drawn = AppTest.from_string("from dashboard.views import challenger\nchallenger.draw()")
+    drawn = AppTest.from_string("from dashboard.data import challenger\nchallenger.draw()")
     drawn.query_params["lang"] = language
     drawn.run(timeout=30)
     assert not drawn.exception

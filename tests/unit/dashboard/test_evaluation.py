@@ -10,10 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.estimates import counted
-from dashboard.score_plots import grouping
+from dashboard.evaluation.page import TOP_LABEL
+from dashboard.evaluation.score_plots import grouping
+from dashboard.evaluation.stored_warnings import translated
 from dashboard.sources import evaluation_api
-from dashboard.stored_warnings import translated
-from dashboard.views.evaluation import TOP_LABEL
 from tests.support.paired_predictions import disturbed
 from tests.support.predictions import CLASSES, synthetic_predictions
 from tests.support.stored_runs import THRESHOLDS, StoredRuns
@@ -44,7 +44,7 @@ def evaluated(mlflow: StoredRuns) -> StoredRuns:
 
 
 def page(language: str = "en") -> AppTest:
-    drawn = AppTest.from_string("from dashboard.views import evaluation\nevaluation.draw()")
+    drawn = AppTest.from_string("from dashboard.evaluation import page as evaluation\nevaluation.draw()")
     drawn.query_params["lang"] = language
     drawn.run(timeout=60)
     assert not drawn.exception

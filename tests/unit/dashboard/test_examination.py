@@ -15,8 +15,8 @@ from clients.errors import (
     ServerUnreachableError,
 )
 from dashboard.errors import SourceError, SourceLyingError, SourceUnreachableError
-from dashboard.examination import REFUSALS, Examination, as_csv
-from dashboard.report_page import as_html
+from dashboard.examine.examination import REFUSALS, Examination, as_csv
+from dashboard.examine.report_page import as_html
 from hilum.contract import NOTICE
 from hilum.errors import ServiceUnreachableError
 from hilum.radiograph import REASONS

@@ -10,10 +10,10 @@ from streamlit.testing.v1 import AppTest
 import dashboard
 from clients.errors import RadiographRefusedError
 from clients.results import Screening
-from dashboard.examples import EXAMPLES, example
+from dashboard.examine import page as view
+from dashboard.examine.examples import EXAMPLES, example
 from dashboard.sources import evaluation_api, triton_api
 from dashboard.uploads import MAX_FILES
-from dashboard.views import examine as view
 from hilum.contract import NOTICE
 from hilum.radiograph import decode_radiograph
 from tests.support.examinations import POINT, screened
@@ -32,7 +32,7 @@ def page(language: str = "en") -> AppTest:
     def script(language: str) -> None:
         import streamlit as st
 
-        from dashboard.views import examine
+        from dashboard.examine import page as examine
 
         st.session_state["language"] = language
         examine.draw()

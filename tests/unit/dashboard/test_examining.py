@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from clients.errors import DeadlineExceededError, RadiographRefusedError, ServerUnreachableError
 from clients.results import Screening
-from dashboard import examining
 from dashboard.errors import SourceUnreachableError
-from dashboard.examination import FAULTS, NONSENSE, REFUSALS
-from dashboard.examining import IN_FLIGHT, examine, examine_all
+from dashboard.examine import examining
+from dashboard.examine.examination import FAULTS, NONSENSE, REFUSALS
+from dashboard.examine.examining import IN_FLIGHT, examine, examine_all
 from dashboard.sources import triton_api
 from hilum.contract import ACTIVATION_MAP, PROBABILITIES, VALID_PROBABILITY
 from hilum.radiograph import decode_radiograph

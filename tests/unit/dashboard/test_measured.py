@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dashboard.errors import SourceLyingError
-from dashboard.measured import measured_words
+from dashboard.examine.measured import measured_words
 from dashboard.sources import evaluation_api
 from hilum.contract import FINDINGS
 

@@ -41,7 +41,7 @@ def promise(monkeypatch: pytest.MonkeyPatch, **aliases: int) -> None:
 
 def page(language: str = "en") -> AppTest:
     drawn = AppTest.from_string(
-        "from dashboard.views import operations\noperations.draw()", default_timeout=30
+        "from dashboard.operations import page as operations\noperations.draw()", default_timeout=30
     )
     drawn.query_params["lang"] = language
     drawn.run()

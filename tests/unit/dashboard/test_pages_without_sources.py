@@ -19,7 +19,7 @@ def page_of(name: str, language: str = "en") -> AppTest:
         import streamlit as st
 
         st.session_state["language"] = language
-        import_module(f"dashboard.views.{module}").draw()
+        import_module(f"dashboard.{module}.page").draw()
 
     return AppTest.from_function(script, args=(name, language), default_timeout=30).run()
 

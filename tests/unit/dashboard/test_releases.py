@@ -140,7 +140,7 @@ def _key(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def page(language: str = "en", *, who: str | None = None) -> AppTest:
-    drawn = AppTest.from_string("from dashboard.views import releases\nreleases.draw()", default_timeout=30)
+    drawn = AppTest.from_string("from dashboard.releases import page\npage.draw()", default_timeout=30)
     drawn.query_params["lang"] = language
     if who:
         drawn.session_state["access_who"] = who
@@ -333,7 +333,9 @@ def test_the_champion_cannot_be_promoted_and_without_one_before_there_is_no_way_
 
 def dialog(call: str, *, who: str | None = "Grace") -> AppTest:
     """Return an open dialog: a run of a whole page would close it."""
-    drawn = AppTest.from_string(f"from dashboard.views import decision\ndecision.{call}", default_timeout=30)
+    drawn = AppTest.from_string(
+        f"from dashboard.releases import decision\ndecision.{call}", default_timeout=30
+    )
     if who:
         drawn.session_state["access_who"] = who
     drawn.run()

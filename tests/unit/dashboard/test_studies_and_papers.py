@@ -10,8 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.estimates import counted
+from dashboard.evaluation.stored_warnings import translated
 from dashboard.sources import papers_api, studies_api
-from dashboard.stored_warnings import translated
 from hilum.contract import CLASSIFIER
 from tests.support.predictions import synthetic_predictions
 from tests.support.stored_runs import StoredRuns
@@ -58,7 +58,7 @@ def view(name: str, language: str = "en") -> AppTest:
 
         from dashboard.sources import evaluation_api
 
-        import_module(f"dashboard.views.{name}").draw(evaluation_api.evaluation(1))
+        import_module(f"dashboard.evaluation.{name}").draw(evaluation_api.evaluation(1))
 
     drawn = AppTest.from_function(script, args=(name,), default_timeout=60)
     drawn.query_params["lang"] = language

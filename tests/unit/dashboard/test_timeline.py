@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from dashboard.ledger_words import describe
-from dashboard.timeline import Span, spans, timeline
-from dashboard.verdict_plot import intervals
+from dashboard.releases.ledger_words import describe
+from dashboard.releases.timeline import Span, spans, timeline
+from dashboard.releases.verdict_plot import intervals
 from tests.support.ledgers import START, chain
 from training.ledger.entry import KINDS, Kind
 from training.promote.verdict import Check

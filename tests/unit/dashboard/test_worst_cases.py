@@ -14,8 +14,8 @@ from streamlit.testing.v1 import AppTest
 from clients.errors import TooLargeError
 from clients.results import Screening
 from dashboard.errors import SourceUnreachableError
+from dashboard.evaluation.worst_cases import MOST, ROTATED, worst
 from dashboard.sources import triton_api
-from dashboard.views.worst_cases import MOST, ROTATED, worst
 from hilum.contract import LABELS
 from hilum.settings import settings
 from tests.support.predictions import synthetic_predictions
@@ -82,8 +82,8 @@ def page(release: int = 1, model: str = "xray_classifier") -> AppTest:
     def script(model: str) -> None:
         import streamlit as st
 
+        from dashboard.evaluation import worst_cases
         from dashboard.sources import evaluation_api
-        from dashboard.views import worst_cases
 
         found = evaluation_api.evaluation(st.session_state["release"], model)
         assert found is not None

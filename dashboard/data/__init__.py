@@ -1,0 +1,1 @@
+"""Data and drift: what was tested on, and whether what arrives has changed."""

@@ -1,0 +1,1 @@
+"""Examine: pictures in, answers in plain words out."""

@@ -1,0 +1,1 @@
+"""Operations: whether the service is well, and what explains it."""

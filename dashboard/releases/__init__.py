@@ -1,0 +1,1 @@
+"""Releases: which one answers, on what evidence, and the decision beside it."""
