@@ -1,8 +1,9 @@
-"""How long a reader of the dashboard waits: until a page is drawn, and until it has answered a click.
+"""How long a reader of the dashboard waits: for a page's beginning, for all of it, and for what a click does.
 
-A page is drawn when, in three frames of the browser one after another, there is a title, the page's program
-has run to its end, nothing turns or is grayed out, every plot has drawn its axes and every picture is there.
-The clock stops in the third such frame: so what the browser is busy drawing counts.
+A page has begun when its title and something below it stand there. It is drawn when, in three frames of the
+browser one after another, there is a title, the page's program has run to its end, nothing turns or is grayed
+out, every plot has drawn its axes and every picture is there. The clock stops in the third such frame: what
+the browser is busy drawing counts.
 """
 
 import time
@@ -26,6 +27,11 @@ DRAWN = """
 }
 """
 
+BEGUN = """
+() => document.querySelector('h1')
+    && document.querySelectorAll('[data-testid=stMain] [data-testid=stElementContainer]').length > 1
+"""
+
 WATCH = """
 () => {
     window.hilumWaiting = true;
@@ -47,12 +53,14 @@ def wait_drawn(page: Page) -> None:
     page.wait_for_function(DRAWN, polling="raf", timeout=TIMEOUT_MS)
 
 
-def paint_s(page: Page, url: str) -> float:
-    """Return the seconds from the call of an address to the drawn page."""
+def paint_s(page: Page, url: str) -> tuple[float, float]:
+    """Return the seconds from the call of an address to the page's beginning, and to the drawn page."""
     start = time.perf_counter()
     page.goto(url, wait_until="commit")
+    page.wait_for_function(BEGUN, polling="raf", timeout=TIMEOUT_MS)
+    begun = time.perf_counter() - start
     wait_drawn(page)
-    return time.perf_counter() - start
+    return begun, time.perf_counter() - start
 
 
 def interaction_s(page: Page, act: Callable[[], None]) -> float:
