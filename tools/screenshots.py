@@ -5,9 +5,10 @@ python -m tools.screenshots             # writes docs/images/*.png; `make demo` 
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from hilum.settings import settings
+from tests.bench.page_clock import wait_drawn
 from tests.support.dashboards import CHROMIUM, CHROMIUM_ARGUMENTS
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
@@ -31,30 +32,31 @@ def main() -> None:
 
 
 def take(browser: Browser, url: str, folder: Path) -> tuple[Path, Path]:
-    """Write a picture of an examined example, and of the newest release's evaluation."""
+    """Write a picture of an examined example, and of how good the champion is."""
     folder.mkdir(parents=True, exist_ok=True)
     page = browser.new_page(viewport={"width": SIZE["width"], "height": SIZE["height"]})
     page.set_default_timeout(TIMEOUT_MS)
     examine, evaluation = folder / "examine.png", folder / "evaluation.png"
     _open(page, url)
-    page.get_by_role("button", name="an opacity").click()
-    expect(page.get_by_text("Answered by release").first).to_be_visible(timeout=TIMEOUT_MS)
-    _shoot(page, examine)
+    page.get_by_role("button", name="COVID-19").click()
+    _shoot(page, examine, page.get_by_role("heading", name="COVID-19"))
     _open(page, f"{url}/evaluation")
-    _shoot(page, evaluation)
+    _shoot(page, evaluation, page.get_by_role("heading", level=1))
     page.close()
     return examine, evaluation
 
 
 def _open(page: Page, url: str) -> None:
     page.goto(url)
-    page.wait_for_selector("h1")
+    wait_drawn(page)
 
 
-def _shoot(page: Page, path: Path) -> None:
-    """Take the picture once the page's program has run to its end and its plots are drawn."""
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
-    page.wait_for_load_state("networkidle")
+def _shoot(page: Page, path: Path, top: Locator) -> None:
+    """Take the picture of what lies below a heading, once all of it is drawn."""
+    top.first.wait_for()
+    wait_drawn(page)
+    top.first.evaluate("heading => heading.scrollIntoView()")
+    wait_drawn(page)  # what comes into view may only now be drawn
     page.screenshot(path=path)
 
 

@@ -36,12 +36,12 @@ WATCH = """
 () => {
     window.hilumWaiting = true;
     window.hilumFrames = 0;
-    const app = document.querySelector('[data-testid=stApp]');
     const observer = new MutationObserver(() => {  // told late, it may find the program at its end already
         window.hilumWaiting = false;
         observer.disconnect();
     });
-    observer.observe(app, {attributes: true, attributeFilter: ['data-test-script-state']});
+    // Of the whole document: the application's element itself may be replaced.
+    observer.observe(document, {subtree: true, attributes: true, attributeFilter: ['data-test-script-state']});
 }
 """
 
