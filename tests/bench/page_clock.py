@@ -41,7 +41,8 @@ WATCH = """
         observer.disconnect();
     });
     // Of the whole document: the application's element itself may be replaced.
-    observer.observe(document, {subtree: true, attributes: true, attributeFilter: ['data-test-script-state']});
+    const attributeFilter = ['data-test-script-state'];
+    observer.observe(document, {subtree: true, attributes: true, attributeFilter});
 }
 """
 
