@@ -19,7 +19,7 @@ from clients.client import ScreeningClient
 from hilum.console import track
 from hilum.errors import UsageError
 from tests.bench.dashboard_stack import FullStack, full_stack
-from tests.bench.page_clock import interaction_s, paint_s, wait_drawn
+from tests.bench.page_clock import LISTEN, interaction_s, paint_s, wait_drawn
 from tests.bench.process_tree import resident_bytes
 from tests.bench.report import Measurement
 from tests.support.dashboards import CHROMIUM, CHROMIUM_ARGUMENTS, RunningDashboard, running_dashboard
@@ -198,6 +198,7 @@ def _reader(browser: Browser) -> Iterator[Page]:
     """Give a page of a reader of its own, with nothing in the browser's cache."""
     context = browser.new_context(viewport={"width": 1280, "height": 1200})
     context.set_default_timeout(60_000)
+    context.add_init_script(LISTEN)
     try:
         yield context.new_page()
     finally:

@@ -33,9 +33,11 @@ class RunningDashboard:
 
 
 @contextmanager
-def running_dashboard(environment: Mapping[str, str], log: Path) -> Iterator[RunningDashboard]:
-    """Run the dashboard's server during the block, from its first answer on."""
-    (port,) = free_ports(1)
+def running_dashboard(
+    environment: Mapping[str, str], log: Path, *, port: int | None = None
+) -> Iterator[RunningDashboard]:
+    """Run the dashboard's server during the block, from its first answer on; by default on a free port."""
+    port = port or free_ports(1)[0]
     url = f"http://127.0.0.1:{port}"
     with log.open("wb") as stream:
         process = subprocess.Popen(

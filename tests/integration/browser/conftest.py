@@ -1,6 +1,6 @@
 """The dashboard in a real browser, beside a real Triton and a real MLflow with three toy releases."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,8 @@ class Site:
     judged: int
     """A release with a passing verdict against the champion."""
     log: Path
+    environment: Mapping[str, str]
+    """What its dashboard was started with."""
 
 
 @pytest.fixture(scope="module")  # its event loop would be in the way of other tests
@@ -67,7 +69,7 @@ def site(
         "HILUM_PROMETHEUS_URL": f"http://127.0.0.1:{free_ports(1)[0]}",  # nobody: a page must bear that
     }
     with running_dashboard(environment, home / "dashboard.log") as dashboard:
-        yield Site(dashboard.url, champion, judged, home / "dashboard.log")
+        yield Site(dashboard.url, champion, judged, home / "dashboard.log", environment)
     without_aliases(registry)
 
 

@@ -49,10 +49,11 @@ def test_real_and_hostile_files_each_get_an_answer_of_their_own(open_page: OpenP
     data = shared_data()
     assert data is not None
     film = sorted((data / "cxr" / "images").rglob("*.jpg"))[0]
+    hand = sorted((data / "cxr" / "images" / "medical_mnist").glob("Hand*"))[0]
     hostile = sorted(path for path in (data / "hostile").iterdir() if path.suffix == ".jpg")[:2]
     page = open_page()
-    send(page, film, *hostile)
-    expect(page.locator(CARD)).to_have_count(1 + len(hostile))
+    send(page, film, hand, *hostile)
+    expect(page.locator(CARD)).to_have_count(2 + len(hostile))
     settled(page)
     assert page.get_by_test_id("stException").count() == 0
 
