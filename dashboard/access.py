@@ -47,8 +47,9 @@ def draw_sign_in() -> None:
         if st.button(tr("Sign out"), key="access_sign_out"):
             st.session_state.pop(_WHO, None)
             if has_login() and st.user.is_logged_in:
-                st.logout()
-            st.rerun()
+                st.logout()  # leads the browser away: drawing anew at once may overtake that
+            else:
+                st.rerun()
     elif not is_enabled():
         st.caption(tr("Deciding on this page is off. An operator turns it on with HILUM_DASHBOARD_KEY."))
     elif has_login():
