@@ -7,14 +7,20 @@ from typing_extensions import override
 
 from hilum.contract import SCREENING
 from training.promote.aliases import DECISION_TAG
+from training.promote.verdict import VERDICT_TAG
 from training.registry import Registry
 
 
 def without_aliases(registry: Registry) -> Registry:
-    """Remove what earlier tests promoted from a shared registry, and return it."""
+    """Remove what earlier tests promoted, and judged, from a shared registry, and return it."""
     for alias in registry.aliases(SCREENING):
         registry.delete_alias(SCREENING, alias)
-    mlflow.MlflowClient().delete_registered_model_tag(SCREENING, DECISION_TAG)
+    client = mlflow.MlflowClient()
+    client.delete_registered_model_tag(SCREENING, DECISION_TAG)
+    for release in registry.versions(SCREENING):
+        for tag in release.tags:
+            if tag.startswith(VERDICT_TAG):
+                client.delete_model_version_tag(SCREENING, str(release.number), tag)
     return registry
 
 
