@@ -7,6 +7,8 @@ import streamlit as st
 
 from hilum.settings import settings
 from tests.support.ports import free_ports
+from tests.support.prometheus_api import PrometheusApi
+from tests.support.prometheus_api import prometheus_api as play_prometheus
 
 
 @pytest.fixture(autouse=True)
@@ -24,3 +26,12 @@ def _sources_that_do_not_answer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     yield
     settings.cache_clear()
+
+
+@pytest.fixture
+def prometheus(monkeypatch: pytest.MonkeyPatch) -> Iterator[PrometheusApi]:
+    """A Prometheus that answers as the test says; the dashboard asks it."""
+    with play_prometheus() as api:
+        monkeypatch.setenv("HILUM_PROMETHEUS_URL", api.address)
+        settings.cache_clear()
+        yield api

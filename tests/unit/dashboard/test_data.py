@@ -1,7 +1,7 @@
 """Data and drift: with nothing behind it, with all, and with sources that are old or broken."""
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,16 +31,7 @@ from hilum.reference import SIGNALS
 from hilum.settings import settings
 from tests.support.predictions import synthetic_predictions
 from tests.support.prometheus_api import Behaviour, PrometheusApi, Samples
-from tests.support.prometheus_api import prometheus_api as play_prometheus
 from training.data.metadata import COLUMNS
-
-
-@pytest.fixture
-def prometheus(monkeypatch: pytest.MonkeyPatch) -> Iterator[PrometheusApi]:
-    with play_prometheus() as api:
-        monkeypatch.setenv("HILUM_PROMETHEUS_URL", api.address)
-        settings.cache_clear()
-        yield api
 
 
 @pytest.fixture

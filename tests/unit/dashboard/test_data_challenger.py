@@ -1,6 +1,6 @@
 """The challenger beside the champion: shares of live traffic, and what the records of paired answers say."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -11,15 +11,6 @@ from hilum.paired_answers import Pair
 from hilum.settings import settings
 from tests.support.paired_answers import pair
 from tests.support.prometheus_api import PrometheusApi
-from tests.support.prometheus_api import prometheus_api as play_prometheus
-
-
-@pytest.fixture
-def prometheus(monkeypatch: pytest.MonkeyPatch) -> Iterator[PrometheusApi]:
-    with play_prometheus() as api:
-        monkeypatch.setenv("HILUM_PROMETHEUS_URL", api.address)
-        settings.cache_clear()
-        yield api
 
 
 @pytest.fixture

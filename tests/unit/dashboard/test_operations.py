@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,21 +11,11 @@ from streamlit.testing.v1 import AppTest
 from dashboard.errors import SourceUnreachableError
 from dashboard.queries import INSTALLATIONS, Installation, Query
 from dashboard.sources import prometheus_api, registry_api, triton_api
-from hilum.settings import settings
 from tests.support.prometheus_api import Behaviour, PrometheusApi, Samples
-from tests.support.prometheus_api import prometheus_api as play_prometheus
 
 HERE = Installation()
 
 DOOR = {"instance": "one:8002", "model": "xray_screening", "version": "3"}
-
-
-@pytest.fixture
-def prometheus(monkeypatch: pytest.MonkeyPatch) -> Iterator[PrometheusApi]:
-    with play_prometheus() as api:
-        monkeypatch.setenv("HILUM_PROMETHEUS_URL", api.address)
-        settings.cache_clear()
-        yield api
 
 
 @pytest.fixture(autouse=True)
