@@ -29,13 +29,13 @@ def dashboard(host: str | None, port: int | None) -> None:
 
 
 def dashboard_command(host: str, port: int) -> list[str]:
-    """Return the command line of Streamlit's server, with no call home and bounded uploads."""
+    """Return the command line of Streamlit's server, with no call home and no uploads of its own."""
     options = {
         "server.address": host,
         "server.port": port,
         "server.headless": "true",
         "server.fileWatcherType": "none",
-        "server.maxUploadSize": MAX_UPLOAD_MIB,
+        "server.maxUploadSize": 0,  # no page has Streamlit's uploader; pictures go another way, bounded
         "browser.gatherUsageStats": "false",
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
@@ -51,4 +51,4 @@ def dashboard_command(host: str, port: int) -> list[str]:
 
 
 MAX_UPLOAD_MIB = 64
-"""Largest file that can be uploaded: as large as the decoder takes."""
+"""Largest picture that can be sent: as large as the decoder takes."""

@@ -1,5 +1,8 @@
 """The dashboard's two languages: English sentences are the keys, `translations/pt.po` holds the others."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -15,6 +18,8 @@ LANGUAGES: dict[Language, str] = {"en": "English", "pt": "Português"}
 CATALOGUE = Path(__file__).with_name("translations") / "pt.po"
 
 _KEY = "language"
+
+_spoken: ContextVar[Language | None] = ContextVar("spoken", default=None)
 
 
 def mark(message: str) -> str:
@@ -33,8 +38,21 @@ def tr(message: str, **values: object) -> str:
 
 def current_language() -> Language:
     """Return the reader's language: chosen on the page, else named in the address (`?lang=pt`)."""
+    spoken = _spoken.get()
+    if spoken is not None:
+        return spoken
     chosen = st.session_state.get(_KEY) or st.query_params.get("lang")
     return cast(Language, chosen) if chosen in get_args(Language) else "en"
+
+
+@contextmanager
+def speaking(language: Language) -> Iterator[None]:
+    """Speak a language during the block, where no page of the reader is drawn."""
+    token = _spoken.set(language)
+    try:
+        yield
+    finally:
+        _spoken.reset(token)
 
 
 def choose_language() -> None:

@@ -72,8 +72,6 @@ class Examination:
     """(256, 256) as the networks saw it; None where it could not be read."""
     thumbnail: bytes = b""
     """The radiograph as a small JPEG; empty where there is none."""
-    picture: bytes = b""
-    """The same in full size, coloured where the evidence for the finding lies; empty likewise."""
     screening: Screening | None = None
     operating_point: OperatingPoint | None = None
     trouble: str = ""
@@ -113,6 +111,11 @@ class Examination:
             finding=label_name(self.screening.finding),
             percent=percent,
         )
+
+    @property
+    def plain_words(self) -> str:
+        """The same sentence without marks of Markdown."""
+        return self.words.replace("**", "")
 
     @property
     def short_words(self) -> str:

@@ -6,13 +6,15 @@ from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from PIL import Image
 
 from dashboard.examine.examination import Examination
-from dashboard.examine.viewer import data_address
+from dashboard.examine.viewer import as_jpeg, data_address
 from dashboard.frame import NOTICE
 from dashboard.language import current_language, tr
 from dashboard.look import label_name
 from hilum.contract import LABELS
+from hilum.overlay import draw_overlay
 
 
 def as_html(examinations: Sequence[Examination], measured: Sequence[str] = ()) -> bytes:
@@ -59,10 +61,22 @@ def _card(examination: Examination) -> dict[str, object]:
         ]
     return {
         "file": examination.file,
-        "words": examination.words.replace("**", ""),
+        "words": examination.plain_words,
         "release": ""
         if screening is None
         else tr("Answered by release {release}.", release=screening.release),
         "rows": rows,
-        "picture": data_address(examination.picture) if examination.picture else "",
+        "picture": _picture(examination),
     }
+
+
+def _picture(examination: Examination) -> str:
+    """Return the radiograph as an address, coloured where the evidence lies; empty where there is none."""
+    radiograph, screening = examination.radiograph, examination.screening
+    if radiograph is None or screening is None:
+        return ""
+    if screening.activation_map is None or screening.finding is None:
+        return data_address(as_jpeg(Image.fromarray(radiograph)))
+    return data_address(
+        as_jpeg(draw_overlay(radiograph, screening.activation_map[LABELS.index(screening.finding)]))
+    )

@@ -9,7 +9,7 @@ the browser is busy drawing counts.
 import time
 from collections.abc import Callable
 
-from playwright.sync_api import Page
+from playwright.sync_api import FilePayload, Locator, Page
 
 DRAWN = """
 () => {
@@ -48,6 +48,19 @@ one after `WAIT` is the answer's. The program's state alone does not do: a short
 
 WAIT = "() => { window.hilumWaiting = true; window.hilumFrames = 0; }"
 
+ANSWER = """
+input => {
+    window.hilumAnswer = new Promise(resolve => {
+        let start;
+        input.addEventListener('change', () => { start = performance.now(); }, { capture: true, once: true });
+        const answers = input.getRootNode().querySelector('.answers');
+        new MutationObserver(() => answers.textContent && resolve(performance.now() - start))
+            .observe(answers, { childList: true });
+    });
+}
+"""
+"""Takes the time, in ms, from the choice of a file to the sentence that stands in the page for it."""
+
 TIMEOUT_MS = 60_000
 
 
@@ -64,6 +77,14 @@ def paint_s(page: Page, url: str) -> tuple[float, float]:
     begun = time.perf_counter() - start
     wait_drawn(page)
     return begun, time.perf_counter() - start
+
+
+def answer_s(page: Page, drop_zone: Locator, file: FilePayload) -> float:
+    """Return the seconds from the choice of a file to its answer in the page, by the page's own clock."""
+    drop_zone.evaluate(ANSWER)
+    drop_zone.set_input_files([file])
+    answered_ms: float = page.evaluate("() => window.hilumAnswer")
+    return answered_ms / 1000
 
 
 def interaction_s(page: Page, act: Callable[[], None]) -> float:

@@ -20,6 +20,9 @@ CHROMIUM_ARGUMENTS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 
+DROP_ZONE = "input.files"
+"""Where files are chosen on the Examine page."""
+
 START_TIMEOUT_S = 60.0
 """Longest wait for the server, in seconds."""
 

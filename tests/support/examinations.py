@@ -1,11 +1,9 @@
 """Answers as a served release gives them, without one."""
 
 import numpy as np
-from PIL import Image
 
 from clients.results import Screening
 from dashboard.examine.examination import Examination
-from dashboard.examine.viewer import as_jpeg
 from hilum.contract import LABELS
 from hilum.operating_point import OperatingPoint
 
@@ -26,12 +24,10 @@ def screened(finding: str | None) -> Screening:
 
 def examined(finding: str | None, file: str = "film.png") -> Examination:
     """Return an examination with that answer, of a black picture."""
-    radiograph = np.zeros((256, 256), np.uint8)
     return Examination(
         key="1",
         file=file,
-        radiograph=radiograph,
-        picture=as_jpeg(Image.fromarray(radiograph)),
+        radiograph=np.zeros((256, 256), np.uint8),
         screening=screened(finding),
         operating_point=POINT,
     )

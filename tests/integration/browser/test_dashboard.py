@@ -11,13 +11,12 @@ from playwright.sync_api import Browser, Page, expect
 from playwright.sync_api import Error as BrowserError
 
 from tests.integration.browser.conftest import KEY, Site, settled
+from tests.support.dashboards import DROP_ZONE
 from tests.support.data import REPOSITORY, shared_data
 from tests.support.image_files import PATIENT_NAME, dicom_file, drawn_picture, encoded
 from tools.screenshots import IMAGES, SIZE, take
 
 OpenPage = Callable[..., Page]
-
-UPLOAD = '[data-testid="stFileUploader"] input[type=file]'
 
 PAGES = ("", "operations", "evaluation", "data", "releases", "about")
 
@@ -25,7 +24,7 @@ CARD = "[class*=st-key-examine_show_]"
 
 
 def send(page: Page, *files: Path) -> None:
-    page.set_input_files(UPLOAD, [str(path) for path in files])
+    page.set_input_files(DROP_ZONE, [str(path) for path in files])
 
 
 def file(folder: Path, name: str, content: bytes) -> Path:
@@ -72,7 +71,7 @@ def test_a_dicom_file_is_read_and_nothing_of_the_patient_is_shown_or_logged(
 def test_what_is_no_picture_is_refused_in_plain_words(open_page: OpenPage, tmp_path: Path) -> None:
     page = open_page()
     send(page, file(tmp_path, "notes.txt", b"no picture at all, only words " * 20))
-    expect(page.get_by_text("This kind of file cannot be read.")).to_be_visible()
+    expect(page.get_by_text("This kind of file cannot be read.").last).to_be_visible()
 
 
 def test_two_readers_do_not_see_each_others_pictures(open_page: OpenPage, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.integration.browser.conftest import settled
+from tests.support.dashboards import DROP_ZONE
 from tests.support.image_files import drawn_picture, encoded
 
 OpenPage = Callable[..., Page]
@@ -18,8 +19,8 @@ LONG_NAME = "x" * 300 + ".png"
 
 
 def send(page: Page, *names: str) -> None:
-    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(
-        [FilePayload(name=name, mimeType="image/png", buffer=FILM) for name in names]
+    page.set_input_files(
+        DROP_ZONE, [FilePayload(name=name, mimeType="image/png", buffer=FILM) for name in names]
     )
     expect(page.get_by_role("heading", name=names[0])).to_be_visible()
     settled(page)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,15 @@ from streamlit.testing.v1 import AppTest
 import dashboard
 from clients.errors import RadiographRefusedError
 from clients.results import Screening
-from dashboard.examine import page as view
+from dashboard.examine import reader
+from dashboard.examine.examining import examine
 from dashboard.examine.examples import EXAMPLES, example
+from dashboard.examine.reader import Reader
+from dashboard.examine.uploads import MAX_FILES
 from dashboard.sources import evaluation_api, triton_api
-from dashboard.uploads import MAX_FILES
 from hilum.contract import NOTICE
 from hilum.radiograph import decode_radiograph
-from tests.support.examinations import POINT, screened
+from tests.support.examinations import POINT, examined, screened
 from tests.support.image_files import drawn_picture, encoded
 
 APP = str(Path(dashboard.__file__).with_name("app.py"))
@@ -41,10 +44,14 @@ def page(language: str = "en") -> AppTest:
 
 
 def send(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
-    """Drop files on the page; as a browser does, list them no longer once they are read."""
-    page.file_uploader[0].set_value([(name, content, "image/png") for name, content in files]).run()
+    """Send files as the drop zone does, and draw the page anew."""
+    session: Reader = page.session_state["examine_reader"]
+    examinations = [examine(name, content) for name, content in files]
+    for examination in examinations:
+        session.remember(examination)
+    session.arrange([one.key for one in examinations])
+    page.run()
     assert not page.exception
-    page.file_uploader[0].set_value([])
     return page
 
 
@@ -101,7 +108,6 @@ def test_an_answer_comes_with_notice_release_and_thumbnail() -> None:
 def test_it_speaks_portuguese() -> None:
     drawn = send(page("pt"), ("filme.png", FILM))
     assert "Vale a pena olhar: a imagem se parece com as de **COVID-19** (80 %)." in said(drawn)
-    assert "No máximo 50 imagens e 256 MB de cada vez. Um arquivo com mais de 64 MB é recusado" in said(drawn)
 
 
 @pytest.mark.usefixtures("served")
@@ -118,26 +124,11 @@ def test_the_first_of_a_batch_is_shown_and_the_others_are_a_step_or_a_click_away
 
 
 @pytest.mark.usefixtures("served")
-def test_more_files_than_are_examined_at_a_time_are_left_with_a_sentence(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(view, "MAX_FILES", 3)
-    drawn = send(page(), *((f"{n}.png", FILM) for n in range(5)))
-    assert tiles(drawn) == [r"0\.png", r"1\.png", r"2\.png"]
-    assert drawn.warning[0].value == (
-        "5 pictures at once are too many: the first 3 were examined. Send the others again."
-    )
-    drawn = send(drawn, ("another.png", FILM))
-    assert not drawn.warning
-    assert len(tiles(drawn)) == 4
-
-
-@pytest.mark.usefixtures("served")
 def test_the_oldest_are_forgotten_by_number_and_by_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view, "MAX_HISTORY", 3)
+    monkeypatch.setattr(reader, "MAX_HISTORY", 3)
     drawn = send(page(), *((f"{n}.png", FILM) for n in range(5)))
     assert tiles(drawn) == [r"2\.png", r"3\.png", r"4\.png"]
-    monkeypatch.setattr(view, "MAX_HISTORY_BYTES", 1)
+    monkeypatch.setattr(reader, "MAX_HISTORY_BYTES", 1)
     assert tiles(send(drawn, ("last.png", FILM))) == [r"last\.png"]
 
 
@@ -177,5 +168,16 @@ def test_an_example_is_a_picture_and_always_the_same(name: str) -> None:
     assert example(name) == first
 
 
+def test_pictures_that_were_answered_in_another_order_stand_in_the_order_of_files() -> None:
+    session = Reader()
+    examinations = [examined("covid19", file) for file in ("old.png", "b.png", "a.png")]
+    keys = ["old", "b", "a"]
+    for key, examination in zip(keys, examinations, strict=True):
+        session.remember(replace(examination, key=key))
+    session.arrange(["a", "b"])
+    assert [one.key for one in session.examinations] == ["old", "a", "b"]
+    assert session.shown(session.examinations).key == "a"
+
+
 def test_what_is_examined_at_a_time_fits_into_what_is_remembered() -> None:
-    assert view.MAX_HISTORY >= MAX_FILES
+    assert reader.MAX_HISTORY >= MAX_FILES

@@ -1,20 +1,19 @@
-"""Many files at once, and a server that is gone, slow or lying: each file has an answer of its own."""
+"""One file, whatever it is, and a server that is slow or lying: an answer always, and never a lie."""
 
-import io
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from clients.errors import DeadlineExceededError, RadiographRefusedError, ServerUnreachableError
+from clients.errors import RadiographRefusedError
 from clients.results import Screening
-from dashboard.errors import SourceUnreachableError
 from dashboard.examine import examining
-from dashboard.examine.examination import FAULTS, NONSENSE, REFUSALS
-from dashboard.examine.examining import IN_FLIGHT, examine, examine_all
+from dashboard.examine.examination import NONSENSE, REFUSALS
+from dashboard.examine.examining import examine
 from dashboard.sources import triton_api
 from hilum.contract import ACTIVATION_MAP, PROBABILITIES, VALID_PROBABILITY
 from hilum.radiograph import decode_radiograph
@@ -29,100 +28,10 @@ FILM = encoded(drawn_picture(), "PNG")
 OPERATING_POINT = triton_api.operating_point
 """The true one."""
 
-PATIENCE_S = 20
-
-
-class File(io.BytesIO):
-    """A file as Streamlit hands it out."""
-
-    def __init__(self, name: str, content: bytes = FILM) -> None:
-        super().__init__(content)
-        self.name = name
-
-
-FILES = [File(f"{n}.png") for n in range(30)]
-
-NAMES = [file.name for file in FILES]
-
 
 @pytest.fixture(autouse=True)
 def _answering(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(triton_api, "operating_point", lambda _: POINT)
-
-
-def test_answers_keep_the_order_of_files_and_few_are_asked_about_at_a_time(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    asked, most, lock = 0, 0, threading.Lock()
-    together = threading.Barrier(IN_FLIGHT)
-
-    def screen(_: bytes) -> Screening:
-        nonlocal asked, most
-        with lock:
-            asked += 1
-            most = max(most, asked)
-        together.wait(PATIENCE_S)  # passes only where as many are asked about at once as may be
-        with lock:
-            asked -= 1
-        return screened("covid19")
-
-    monkeypatch.setattr(triton_api, "screen", screen)
-    files = FILES[: 5 * IN_FLIGHT]
-    answers = list(examine_all(files))
-    assert [file for file, _ in answers] == files
-    assert [examination.file for _, examination in answers] == [file.name for file in files]
-    assert most == IN_FLIGHT
-
-
-def test_a_server_that_goes_away_is_waited_for_once_and_nothing_before_is_lost(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    lock, answered, failed = threading.Lock(), 0, 0
-
-    def screen(_: bytes) -> Screening:
-        nonlocal answered, failed
-        with lock:
-            if answered < 10:
-                answered += 1
-                return screened("no_finding")
-            failed += 1
-        raise SourceUnreachableError("Triton", "127.0.0.1:1", "Gone") from ServerUnreachableError("", "")
-
-    monkeypatch.setattr(triton_api, "screen", screen)
-    monkeypatch.setattr(triton_api, "trouble", lambda: "Gone")
-    examinations = [examination for _, examination in examine_all(FILES)]
-    assert [one.file for one in examinations] == NAMES
-    assert sum(one.screening is not None for one in examinations) == 10
-    assert failed <= IN_FLIGHT
-    assert all("does not answer" in one.words for one in examinations if one.screening is None)
-
-
-def test_one_picture_that_takes_too_long_costs_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    def screen(image: bytes) -> Screening:
-        if image == b"slow":
-            raise SourceUnreachableError("Triton", "", "") from DeadlineExceededError("", 20)
-        return screened("covid19")
-
-    monkeypatch.setattr(triton_api, "screen", screen)
-    monkeypatch.setattr(triton_api, "trouble", lambda: "")  # it is well otherwise
-    files = [*FILES[:3], File("slow.png", b"slow"), *FILES[3:6]]
-    examinations = [examination for _, examination in examine_all(files)]
-    assert [one.screening is None for one in examinations] == [file.name == "slow.png" for file in files]
-    assert examinations[3].words == FAULTS[DeadlineExceededError]
-
-
-def test_what_is_left_when_a_reader_goes_is_not_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[bytes] = []
-
-    def screen(image: bytes) -> Screening:
-        asked.append(image)
-        return screened("covid19")
-
-    monkeypatch.setattr(triton_api, "screen", screen)
-    answers = examine_all(FILES)
-    next(answers)
-    answers.close()
-    assert len(asked) <= 3 * IN_FLIGHT + 1
 
 
 def test_one_picture_is_decoded_at_a_time_however_many_readers_there_are(
@@ -139,7 +48,9 @@ def test_one_picture_is_decoded_at_a_time_however_many_readers_there_are(
 
     monkeypatch.setattr(triton_api, "screen", lambda _: screened("covid19"))
     monkeypatch.setattr(examining, "decode_radiograph", decode_alone)
-    assert all(one.screening is not None for _, one in examine_all(FILES))
+    with ThreadPoolExecutor(8) as readers:
+        examinations = list(readers.map(examine, [f"{n}.png" for n in range(30)], [FILM] * 30))
+    assert all(one.screening is not None for one in examinations)
 
 
 def test_a_file_that_is_too_large_is_not_sent() -> None:
