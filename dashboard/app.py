@@ -6,7 +6,7 @@ from dashboard import about
 from dashboard.data import page as data
 from dashboard.evaluation import page as evaluation
 from dashboard.examine import page as examine
-from dashboard.language import choose_language, tr
+from dashboard.language import choose_language, current_language, speaking, tr
 from dashboard.operations import page as operations
 from dashboard.releases import page as releases
 
@@ -16,7 +16,7 @@ def main() -> None:
     st.set_page_config(page_title="Hilum", page_icon=":material/pulmonology:", layout="wide")
     with st.sidebar:
         choose_language()
-    st.navigation(
+    page = st.navigation(
         [
             st.Page(
                 examine.draw,
@@ -50,7 +50,9 @@ def main() -> None:
             ),
             st.Page(about.draw, title=tr("About"), icon=":material/info:", url_path="about"),
         ]
-    ).run()
+    )
+    with speaking(current_language()):  # asked for once, not for each of a page's hundreds of sentences
+        page.run()
 
 
 main()

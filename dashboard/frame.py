@@ -3,11 +3,15 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from dashboard.errors import SourceError
 from dashboard.language import mark, tr
+
+if TYPE_CHECKING:
+    from streamlit.elements.lib.mutable_expander_container import ExpanderContainer
 
 NOTICE = mark(
     "For research and triage support only. Hilum is not a medical device: "
@@ -30,6 +34,11 @@ def part(title: str = "") -> Iterator[None]:
         yield
     except SourceError as error:
         st.warning(error.sentence, icon=":material/cloud_off:")
+
+
+def folded(title: str, key: str) -> "ExpanderContainer":
+    """Return a place that is closed at first: only where it is `open` is what it holds to be drawn in it."""
+    return st.expander(title, key=key, on_change="rerun")
 
 
 def empty(sentence: str) -> None:

@@ -49,17 +49,24 @@ def ink_on(colour: str) -> str:
     return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "white"
 
 
-def figure(*, x_title: str, y_title: str, height: int = 320) -> go.Figure:
-    """Return an empty plot whose axes are named, with their units."""
+def figure(*, x_title: str, y_title: str, height: int = 320, is_of_names: bool = False) -> go.Figure:
+    """Return an empty plot whose axes are titled, with their units.
+
+    Args:
+        x_title: what is to the right, with its unit.
+        y_title: what is upwards.
+        height: in pixels.
+        is_of_names: an axis has names for numbers; the browser draws such a plot twice, to measure them.
+    """
     ink = {"color": ink_colour()}
     xaxis, yaxis = (
-        {"title": {"text": title, "font": ink}, "tickfont": ink, "automargin": True}
+        {"title": {"text": title, "font": ink}, "tickfont": ink, "automargin": is_of_names}
         for title in (x_title, y_title)
     )
     return go.Figure(  # at once: each update of a figure costs milliseconds
         layout={
             "height": height,
-            "margin": {"l": 10, "r": 10, "t": 30, "b": 10},
+            "margin": {"r": 10, "t": 30} | ({"l": 10, "b": 10} if is_of_names else {"l": 75, "b": 55}),
             # above the axes, however many lines
             "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
             "hovermode": "closest",

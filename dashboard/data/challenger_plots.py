@@ -24,7 +24,9 @@ def reported(counts: Mapping[str, tuple[int, Mapping[str, int]]], labels: tuple[
     """
     from training.evaluate.intervals import wilson_bounds
 
-    plot = figure(x_title=tr("what was reported"), y_title=tr("share of the accepted images"))
+    plot = figure(
+        x_title=tr("what was reported"), y_title=tr("share of the accepted images"), is_of_names=True
+    )
     for place, (name, (number, found)) in enumerate(counts.items()):
         total = sum(found.values())
         shares = np.array([found.get(label, 0) / total for label in labels])
@@ -58,6 +60,7 @@ def answers(challenge: "Challenge") -> go.Figure:
         x_title=tr("challenger, release {n} (images)", n=challenge.challenger),
         y_title=tr("champion, release {n} (images)", n=challenge.champion),
         height=320,
+        is_of_names=True,
     )
     plot.add_heatmap(
         z=of_row,

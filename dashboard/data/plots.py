@@ -31,7 +31,9 @@ _SHADES = COLOURS[:6]
 
 def composition(counts: "pd.DataFrame", x_title: str) -> go.Figure:
     """Return stacked bars of images: a row of `counts` is a group, a column is a class."""
-    plot = figure(x_title=tr("images"), y_title=x_title, height=max(240, 140 + 34 * len(counts)))
+    plot = figure(
+        x_title=tr("images"), y_title=x_title, height=max(240, 140 + 34 * len(counts)), is_of_names=True
+    )
     for place, label in enumerate(counts.columns):
         colour = LABEL_COLOURS.get(str(label), NEUTRAL)
         plot.add_bar(
@@ -109,7 +111,7 @@ def ring(plot: go.Figure, projection: Projection, row: int, name: str) -> None:
     if len(where) == 3:
         plot.add_scatter3d(x=where[:1], y=where[1:2], z=where[2:], **common)
     else:
-        plot.add_scattergl(x=where[:1], y=where[1:], **common)
+        plot.add_scatter(x=where[:1], y=where[1:], **common)
 
 
 def _by_group(groups: NDArray[np.str_]) -> Iterator[dict[str, Any]]:

@@ -14,9 +14,6 @@ Method = Literal["pca2", "pca3", "tsne"]
 FEWEST = 10
 """Images from which a projection says anything."""
 
-MAX_TSNE = 3000
-"""Images that t-SNE is given at most: its time grows faster than their number."""
-
 TSNE_STEPS = 500
 """Steps of t-SNE, half of them with the groups drawn together: twice as many move hardly a point."""
 
@@ -45,7 +42,7 @@ def project(run_id: str, n_images: int, method: Method) -> Projection | None:
     Args:
         run_id: the run that trained the classifier.
         n_images: how many images its predictions hold.
-        method: principal components in two or three dimensions, or t-SNE of a sample.
+        method: principal components in two or three dimensions, or t-SNE.
 
     Returns:
         None where there are no embeddings, or fewer than `FEWEST`.
@@ -71,14 +68,11 @@ def principal_components(rows: NDArray[np.int64], values: NDArray[np.float32], d
 
 
 def neighbours(rows: NDArray[np.int64], values: NDArray[np.float32]) -> Projection:
-    """Return at most `MAX_TSNE` of (M, D) embeddings with neighbours kept near: t-SNE."""
+    """Return (M, D) embeddings with neighbours kept near: t-SNE (van der Maaten and Hinton 2008)."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
-    if len(rows) > MAX_TSNE:
-        drawn = np.sort(np.random.default_rng(0).choice(len(rows), MAX_TSNE, replace=False))
-        rows, values = rows[drawn], values[drawn]
     fewer = PCA(min(TSNE_DIMENSIONS, *values.shape), svd_solver="randomized", random_state=0)
     started = fewer.fit_transform(values)
     perplexity = min(PERPLEXITY, (len(rows) - 1) / 3)

@@ -1,7 +1,7 @@
 """The map of test images: near points are images that the network takes for alike."""
 
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 import streamlit as st
@@ -15,6 +15,9 @@ from dashboard.language import mark, tr
 from dashboard.look import label_name
 from dashboard.sources import data_sets_api, pictures_api
 from dashboard.sources.evaluation_api import ReleaseEvaluation
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 METHODS: dict[Method, str] = {
     "pca2": mark("PCA, 2D"),
@@ -43,7 +46,7 @@ def draw(evaluation: ReleaseEvaluation) -> None:
 def _draw(evaluation: ReleaseEvaluation) -> None:
     predictions = evaluation.predictions
     n_images = len(predictions.frame)
-    known = groups_of(predictions.frame)
+    known = _groups(evaluation.run_id, predictions.frame)
     left, right = st.columns([2, 3])
     method: Method | None = left.segmented_control(
         tr("Shown by"),
@@ -85,10 +88,9 @@ def _draw(evaluation: ReleaseEvaluation) -> None:
             )
     else:
         groups = known[column].to_numpy()[projection.rows].astype(str)
-    mapped = project(evaluation.run_id, n_images, "pca2") or projection  # t-SNE shows some of them
     map_, beside = st.columns([3, 2])
     with beside:
-        row = _choose(evaluation, mapped.rows)
+        row = _choose(evaluation, projection.rows)
         if row is not None:
             _image(evaluation, row)
     with map_:
@@ -106,6 +108,11 @@ def _draw(evaluation: ReleaseEvaluation) -> None:
             config={"displaylogo": False, "scrollZoom": True},
         )
         _explain(method, len(projection.rows), n_images)
+
+
+@st.cache_resource(ttl=3600, max_entries=4, show_spinner=False)  # never changed, so not copied
+def _groups(run_id: str, _frame: "pd.DataFrame") -> "dict[str, pd.Series[str]]":  # noqa: ARG001 - names the rest
+    return groups_of(_frame)
 
 
 def _image_key(evaluation: ReleaseEvaluation) -> str:

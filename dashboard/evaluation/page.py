@@ -121,6 +121,22 @@ def _page(found: Sequence[ReleaseEvaluation]) -> None:
     if len(found) == 2:
         with part(tr("The two on the same images")):
             versus.draw(found[0], found[1])
+    _confusions(found)
+    _one_class(found)
+    chosen = found[0]
+    with part(tr("What it got most wrong")):
+        worst_cases.draw(chosen)
+    with part(tr("How it learned")):
+        _learning(chosen)
+    with part(tr("Folds and repeats")):
+        studies.draw(chosen)
+    with part(tr("Beside the papers' numbers")):
+        papers.draw(chosen)
+
+
+@st.fragment  # another class draws this part anew, not the whole page
+def _one_class(found: Sequence[ReleaseEvaluation]) -> None:
+    """Let the reader choose a class, and draw what was measured of it."""
     chosen = found[0]
     reported = list(chosen.result["whole"]["per_class"])
     label = reported[-1]
@@ -143,19 +159,10 @@ def _page(found: Sequence[ReleaseEvaluation]) -> None:
     _curves(same, label)
     with part(tr("Where to draw the line")):
         thresholds.draw(same, label)
-    _confusions(found)
     with part(tr("Are its probabilities true?")):
         _reliability(same, label)
     with part(tr("How sure it is, by group")):
         groups.scores(chosen, label)
-    with part(tr("What it got most wrong")):
-        worst_cases.draw(chosen)
-    with part(tr("How it learned")):
-        _learning(chosen)
-    with part(tr("Folds and repeats")):
-        studies.draw(chosen)
-    with part(tr("Beside the papers' numbers")):
-        papers.draw(chosen)
 
 
 def _head(one: ReleaseEvaluation) -> None:

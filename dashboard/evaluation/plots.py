@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from dashboard.estimates import StoredEstimate, told
-from dashboard.evaluation.bands import GRID, bands, ranking
+from dashboard.evaluation.curves import GRID, curves
 from dashboard.evaluation.measures import measure_name
 from dashboard.language import tr
 from dashboard.look import DASHES, NEUTRAL, figure, label_name
@@ -18,9 +18,6 @@ from training.evaluate.palette import COLOURS
 if TYPE_CHECKING:
     from dashboard.sources.evaluation_api import ReleaseEvaluation
     from training.evaluate.differences import Difference
-
-MAX_POINTS = 600
-"""Points of a drawn curve: more cannot be told apart, and are slow to send."""
 
 SYMBOLS = ("circle", "diamond")
 
@@ -38,11 +35,9 @@ def roc(found: "Sequence[ReleaseEvaluation]", label: str) -> go.Figure:
     plot = figure(x_title=tr("false positive rate (1 - specificity)"), y_title=tr("sensitivity"), height=440)
     for place, one in enumerate(found):
         measures = one.result["whole"]["per_class"][label]
-        band = bands(one.run_id, label, one.predictions)
-        _band(plot, *band.roc, one.colour)
-        ranked = ranking(one.predictions, label)
-        [rates], [sensitivities] = ranked.roc_curve(np.ones((1, len(one.predictions.truth))))
-        _curve(plot, rates, sensitivities, _named(one, "auroc", measures), one.colour, place)
+        drawn = curves(one.run_id, label, one.predictions)
+        _band(plot, *drawn.roc_band, one.colour)
+        _curve(plot, *drawn.roc, _named(one, "auroc", measures), one.colour, place)
         specificity = measures["specificity"]["value"]
         _decided(plot, _one_minus(specificity), measures["sensitivity"]["value"], one, place)
     plot.add_scatter(
@@ -60,11 +55,10 @@ def precision_recall(found: "Sequence[ReleaseEvaluation]", label: str) -> go.Fig
     plot = figure(x_title=tr("sensitivity"), y_title=tr("precision, at this set's prevalence"), height=440)
     for place, one in enumerate(found):
         measures = one.result["whole"]["per_class"][label]
-        _band(plot, *bands(one.run_id, label, one.predictions).precision_recall, one.colour)
-        ranked = ranking(one.predictions, label)
-        [precisions], [recalls] = ranked.precision_recall_curve(np.ones((1, len(one.predictions.truth))))
+        drawn = curves(one.run_id, label, one.predictions)
+        _band(plot, *drawn.precision_recall_band, one.colour)
         name = _named(one, "average_precision", measures)
-        _curve(plot, recalls, precisions, name, one.colour, place)
+        _curve(plot, *drawn.precision_recall, name, one.colour, place)
         _decided(plot, measures["sensitivity"]["value"], measures["precision"]["value"], one, place)
     share = found[0].result["whole"]["counts"][label] / found[0].result["n_images"]
     plot.add_scatter(
@@ -86,7 +80,7 @@ def confusion(counts: Sequence[Sequence[int]], labels: Sequence[str]) -> go.Figu
         [f"{count}<br>{count / total[0]:.0%}" for count in row]
         for row, total in zip(table, totals, strict=True)
     ]
-    plot = figure(x_title=tr("decided class"), y_title=tr("true class"), height=360)
+    plot = figure(x_title=tr("decided class"), y_title=tr("true class"), height=360, is_of_names=True)
     plot.add_heatmap(
         z=table / totals,
         x=names,
@@ -148,6 +142,7 @@ def differences(found: "Sequence[Difference]", names: Sequence[str]) -> go.Figur
         x_title=tr("difference: the second less the first (above 0 the second is better)"),
         y_title=tr("measure"),
         height=140 + 30 * len(known),
+        is_of_names=True,
     )
     plot.add_vline(x=0, line_dash="dash", line_color=NEUTRAL)
     plot.add_scatter(
@@ -184,10 +179,9 @@ def _one_minus(value: float | None) -> float | None:
 def _curve(
     plot: go.Figure, x: NDArray[np.float64], y: NDArray[np.float64], name: str, colour: str, place: int
 ) -> None:
-    kept = np.unique(np.linspace(0, len(x) - 1, MAX_POINTS).round().astype(int))
     plot.add_scatter(
-        x=x[kept].round(4),
-        y=y[kept].round(4),
+        x=x,
+        y=y,
         mode="lines",
         name=name,
         line={"color": colour, "dash": DASHES[place % len(DASHES)], "width": 2},

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from dashboard.sources.evaluation_api import ReleaseEvaluation
 
-BINS = np.linspace(0, 1, 21)
+BINS = 20
 
 MAX_GROUPS = 10
 """Groups that are drawn: the largest."""
@@ -24,6 +24,9 @@ TRUE_CLASS = "label"
 """The grouping by true class, beside those of `training.evaluate.subgroups`."""
 
 _ROW_PX = 84
+
+_TITLE_SHARE = 0.3
+"""Of a row's height."""
 
 
 def grouping(evaluation: "ReleaseEvaluation", column: str) -> "pd.Series[str]":
@@ -55,40 +58,79 @@ def histograms(
         names: what a reader calls a group; others are called as they are.
         threshold: from which the class is reported, drawn through all rows; None for none.
     """
-    from plotly.subplots import make_subplots
-
     sizes = groups.value_counts().head(MAX_GROUPS)
     shown = sorted(map(str, sizes.index), key=lambda group: (group not in LABEL_COLOURS, group))
-    titles = [f"{names.get(group, group)} (n = {sizes[group]:,})" for group in shown]
-    plot = make_subplots(
-        rows=len(shown), cols=1, shared_xaxes=True, vertical_spacing=0.3 / len(shown), subplot_titles=titles
-    )
     ink = {"color": ink_colour()}
-    plot.update_annotations(x=0, xanchor="left", font={"size": 13, **ink})
-    for row, group in enumerate(shown, start=1):
-        counts, _ = np.histogram(scores[(groups == group).to_numpy()], BINS)
-        percent = 100 * counts / max(int(counts.sum()), 1)
-        plot.add_bar(
-            x=(BINS[:-1] + BINS[1:]) / 2,
-            y=percent,
-            width=BINS[1] - BINS[0],
-            marker={"color": LABEL_COLOURS.get(group, NEUTRAL)},
-            customdata=counts,
-            hovertemplate="%{x:.3f}: %{y:.1f} % (%{customdata})<extra></extra>",
-            row=row,
-            col=1,
+    bars, titles, axes = [], [], {}
+    for row, group in enumerate(shown):
+        counts, edges = np.histogram(scores[(groups == group).to_numpy()], BINS, (0, 1))
+        top = 1 - row / len(shown)
+        axis = str(row + 1) if row else ""
+        bars.append(
+            {
+                "type": "bar",
+                "x": (edges[:-1] + edges[1:]) / 2,
+                "y": 100 * counts / max(int(counts.sum()), 1),
+                "yaxis": f"y{axis}",
+                "width": 1 / BINS,
+                "marker": {"color": LABEL_COLOURS.get(group, NEUTRAL)},
+                "customdata": counts,
+                "hovertemplate": "%{x:.3f}: %{y:.1f} % (%{customdata})<extra></extra>",
+            }
         )
-    if threshold is not None:
-        plot.add_vline(x=threshold, line_dash="dash", line_color="#D55E00", line_width=2)
-    plot.update_layout(
-        height=110 + _ROW_PX * len(shown),
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
-        showlegend=False,
-        bargap=0,
+        titles.append(
+            {
+                "text": f"{names.get(group, group)} (n = {sizes[group]:,})",
+                "font": {"size": 13, **ink},
+                "showarrow": False,
+                "xref": "paper",
+                "x": 0,
+                "xanchor": "left",
+                "yref": "paper",
+                "y": top - _TITLE_SHARE / len(shown),
+                "yanchor": "bottom",
+            }
+        )
+        axes[f"yaxis{axis}"] = {
+            "domain": [1 - (row + 1) / len(shown), top - _TITLE_SHARE / len(shown)],
+            "rangemode": "tozero",
+            "nticks": 3,
+            "ticksuffix": " %",
+            "tickfont": ink,
+            "automargin": True,
+        }
+        if row == len(shown) // 2:
+            axes[f"yaxis{axis}"]["title"] = {"text": tr("share of the group"), "font": ink}
+    line = {"color": "#D55E00", "dash": "dash", "width": 2}
+    x_title = tr("probability of {label}", label=label_name(label))
+    return go.Figure(  # at once, on one axis: each part more costs milliseconds, here and in the browser
+        data=bars,
+        layout={
+            "height": 110 + _ROW_PX * len(shown),
+            "margin": {"l": 10, "r": 10, "t": 10, "b": 10},
+            "showlegend": False,
+            "bargap": 0,
+            "annotations": titles,
+            "shapes": []
+            if threshold is None
+            else [
+                {
+                    "type": "line",
+                    "x0": threshold,
+                    "x1": threshold,
+                    "y0": 0,
+                    "y1": 1,
+                    "yref": "paper",
+                    "line": line,
+                }
+            ],
+            "xaxis": {
+                "range": [0, 1],
+                "anchor": f"y{len(shown)}" if len(shown) > 1 else "y",
+                "tickfont": ink,
+                "title": {"text": x_title, "font": ink},
+                "automargin": True,
+            },
+            **axes,
+        },
     )
-    plot.update_xaxes(range=[0, 1], tickfont=ink)
-    title = tr("probability of {label}", label=label_name(label))
-    plot.update_xaxes(title={"text": title, "font": ink}, row=len(shown), col=1)
-    plot.update_yaxes(rangemode="tozero", nticks=3, ticksuffix=" %", tickfont=ink)
-    plot.update_yaxes(title={"text": tr("share of the group"), "font": ink}, row=(len(shown) + 1) // 2, col=1)
-    return plot

@@ -39,7 +39,12 @@ def by_network(study: StudyResult, name: str, title: str) -> go.Figure:
 
     The diamond is the pooled number with its 95 % interval: what other patients might have given.
     """
-    plot = figure(x_title=title, y_title=tr("network"), height=max(260, 150 + 26 * len(study.networks)))
+    plot = figure(
+        x_title=title,
+        y_title=tr("network"),
+        height=max(260, 150 + 26 * len(study.networks)),
+        is_of_names=True,
+    )
     spread, pooled = study.over_networks[name], study.pooled[name]
     labels = [tr("repeat {repeat}, fold {fold}", repeat=one.repeat, fold=one.fold) for one in study.networks]
     if spread.mean is not None:
@@ -67,7 +72,9 @@ def beside_paper(numbers: Sequence[Number], names: Sequence[str]) -> go.Figure:
         numbers: of one table.
         names: what each is of.
     """
-    plot = figure(x_title=tr("value"), y_title=tr("measure"), height=170 + 44 * len(numbers))
+    plot = figure(
+        x_title=tr("value"), y_title=tr("measure"), height=170 + 44 * len(numbers), is_of_names=True
+    )
     published = [_with_deviation(number) for number in numbers]
     places = range(len(numbers))
     _points(plot, published, [place - APART for place in places], tr("paper"), "diamond", PAPER)

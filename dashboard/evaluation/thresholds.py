@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from dashboard.frame import empty, part
+from dashboard.frame import empty, folded, part
 from dashboard.language import tr
 from dashboard.look import label_name
 from dashboard.sources.evaluation_api import ReleaseEvaluation
@@ -72,11 +72,15 @@ def _draw(found: Sequence[ReleaseEvaluation], label: str) -> None:
                 )
             )
         st.caption(" ".join(told))
-    with st.expander(tr("Table of thresholds")):
-        _table(scores, positive)
+    table = folded(tr("Table of thresholds"), "evaluation_threshold_table")
+    if table.open:
+        with table:
+            _table(scores, positive)
     if label == COVID19:
-        with st.expander(tr("Beside Deep-COVID's tables")):
-            _beside_deep_covid(scores, positive)
+        paper = folded(tr("Beside Deep-COVID's tables"), "evaluation_deep_covid_tables")
+        if paper.open:
+            with paper:
+                _beside_deep_covid(scores, positive)
 
 
 def _answers(evaluation: ReleaseEvaluation, label: str) -> "tuple[NDArray[np.float64], NDArray[np.bool_]]":
@@ -174,8 +178,8 @@ def _beside_deep_covid(scores: "NDArray[np.float64]", positive: "NDArray[np.bool
     n_own = table.images[table.label]
     n_others = sum(table.images.values()) - n_own
     rows = []
-    for threshold, sensitivity, specificity in table.points:
-        (there,) = threshold_table(scores, positive, [threshold])
+    ours = threshold_table(scores, positive, [threshold for threshold, _, _ in table.points])
+    for (threshold, sensitivity, specificity), there in zip(table.points, ours, strict=True):
         try:
             same = choose_threshold(scores, positive, Constraint("sensitivity", sensitivity))
             told = tr(

@@ -4,6 +4,7 @@ The pictures come from the data set on this machine, the evidence from the serve
 only when it is asked for. Both live in the reader's own session.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from PIL import Image
 from clients.errors import RadiographRefusedError, TooLargeError
 from clients.results import Screening
 from dashboard.examine.answer import escaped
-from dashboard.frame import empty, notice, part
+from dashboard.frame import empty, folded, notice, part
 from dashboard.language import mark, tr
 from dashboard.look import label_name
 from dashboard.sources import pictures_api, registry_api, triton_api
@@ -86,12 +87,14 @@ def _draw(evaluation: ReleaseEvaluation) -> None:
             )
             or "decided"
         )
-    others = st.expander(tr("The others")) if len(rows) > PER_ROW else st.container()
-    for start in range(0, len(rows), PER_ROW):
-        place = others if start else st.container()
-        for column, row in zip(place.columns(PER_ROW), rows[start : start + PER_ROW], strict=False):
-            with column, st.container(border=True), part():
-                _case(evaluation, row, side=side, can_ask=not trouble)
+    can_ask = not trouble
+    _in_a_row(evaluation, rows[:PER_ROW], side=side, can_ask=can_ask)
+    if len(rows) > PER_ROW:
+        others = folded(tr("The others"), "evaluation_worst_others")
+        if others.open:
+            with others:
+                for start in range(PER_ROW, len(rows), PER_ROW):
+                    _in_a_row(evaluation, rows[start : start + PER_ROW], side=side, can_ask=can_ask)
     notice()
 
 
@@ -109,6 +112,12 @@ def _why_without_evidence(evaluation: ReleaseEvaluation) -> str:
         if down
         else ""
     )
+
+
+def _in_a_row(evaluation: ReleaseEvaluation, rows: Sequence[int], *, side: str, can_ask: bool) -> None:
+    for column, row in zip(st.columns(PER_ROW), rows, strict=False):
+        with column, st.container(border=True), part():
+            _case(evaluation, row, side=side, can_ask=can_ask)
 
 
 def _case(evaluation: ReleaseEvaluation, row: int, *, side: str, can_ask: bool) -> None:

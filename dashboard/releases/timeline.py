@@ -74,7 +74,7 @@ def timeline(entries: "Sequence[Entry]", newest: int) -> go.Figure:
     """
     shown = entries[-newest:]
     now = datetime.now(UTC)
-    plot = figure(x_title=tr("time (UTC)"), y_title="", height=300)
+    plot = figure(x_title=tr("time (UTC)"), y_title="", height=300, is_of_names=True)
     for span in spans(entries, now):
         plot.add_bar(
             y=[role_word(span.role)],

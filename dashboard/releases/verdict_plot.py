@@ -35,7 +35,7 @@ def intervals(checks: "Sequence[Check]", *, x_title: str) -> go.Figure | None:
     ]
     if not found:
         return None
-    plot = figure(x_title=x_title, y_title="", height=110 + ROW_PX * len(found))
+    plot = figure(x_title=x_title, y_title="", height=110 + ROW_PX * len(found), is_of_names=True)
     for outcome, (symbol, colour) in MARKS.items():
         rows = [(name, *measured) for each, name, measured in found if each == outcome]
         if rows:

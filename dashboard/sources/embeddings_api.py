@@ -13,8 +13,8 @@ from dashboard.sources.evaluation_api import SPLIT
 from dashboard.sources.registry_api import SOURCE, connected, source_errors
 from hilum.settings import settings
 
-MAX_POINTS = 5_000
-"""Images that are shown at most: as many as a page can move at once."""
+MAX_POINTS = 3_000
+"""Images that are shown at most: as many as a browser redraws at once, and t-SNE lays out in a minute."""
 
 FILE = f"evaluation/{SPLIT}/embeddings.npz"
 

@@ -54,8 +54,8 @@ input => {
         let start;
         input.addEventListener('change', () => { start = performance.now(); }, { capture: true, once: true });
         const answers = input.getRootNode().querySelector('.answers');
-        new MutationObserver(() => answers.textContent && resolve(performance.now() - start))
-            .observe(answers, { childList: true });
+        const shown = () => answers.querySelector('li:not([hidden])') && resolve(performance.now() - start);
+        new MutationObserver(shown).observe(answers, { subtree: true, attributes: true });
     });
 }
 """

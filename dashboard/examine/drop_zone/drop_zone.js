@@ -25,6 +25,8 @@ export default function ({ parentElement, data, setTriggerValue }) {
       name.textContent = file.name;
       const said = document.createElement("span");
       row.append(name, said);
+      row.hidden = true;
+      find(".answers").append(row);
       const one = { file, row, name, said };
       state.batch.push(one);
       state.waiting.push(one);
@@ -62,7 +64,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
 
   function say(one, sentence) {
     one.said.textContent = sentence;
-    find(".answers").append(one.row);
+    one.row.hidden = false;
   }
 
   function leave() {

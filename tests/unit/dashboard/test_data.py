@@ -14,7 +14,7 @@ from streamlit.testing.v1.element_tree import ButtonGroup
 
 from dashboard import queries
 from dashboard.data.drift_signals import Drift, signal_name
-from dashboard.data.projection import MAX_TSNE, neighbours, principal_components
+from dashboard.data.projection import neighbours, principal_components
 from dashboard.data.projector import clicked
 from dashboard.errors import SourceLyingError, SourceUnreachableError
 from dashboard.sources import (
@@ -315,12 +315,14 @@ def test_components_are_those_of_the_singular_values() -> None:
     np.testing.assert_allclose(found.explained, scale[:2] ** 2 / (scale**2).sum(), rtol=1e-3)
 
 
-def test_tsne_draws_a_sample_of_very_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dashboard.data.projection.MAX_TSNE", 50)
+def test_tsne_keeps_those_together_that_are_alike() -> None:
     values = np.random.default_rng(0).normal(size=(60, 12)).astype(np.float32)
+    values[30:, 0] += 50
     found = neighbours(np.arange(60), values)
-    assert found.points.shape == (50, 2)
-    assert len(set(found.rows)) == 50 < MAX_TSNE
+    assert found.points.shape == (60, 2)
+    apart = np.linalg.norm(found.points[:, None] - found.points[None], axis=2)
+    np.fill_diagonal(apart, np.inf)
+    assert ((apart.argmin(axis=1) < 30) == (np.arange(60) < 30)).all()
 
 
 def stored(path: Path, values: np.ndarray) -> Path:  # type: ignore[type-arg]

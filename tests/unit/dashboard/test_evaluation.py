@@ -262,6 +262,9 @@ def test_the_threshold_is_moved_to_a_case_worked_by_hand(mlflow: StoredRuns) -> 
     mlflow.add_evaluation("run", predictions)
     mlflow.add_release(1, "run")
     drawn = page()
+    tables = len(drawn.dataframe)
+    for folded in ("evaluation_threshold_table", "evaluation_deep_covid_tables"):
+        drawn.session_state[folded] = True
     drawn.slider(key="evaluation_threshold_run_covid19").set_value(0.5)
     drawn.slider(key="evaluation_prevalence_covid19").set_value(2.0).run(timeout=60)
     assert {metric.label: metric.value for metric in drawn.metric} == {
@@ -277,3 +280,13 @@ def test_the_threshold_is_moved_to_a_case_worked_by_hand(mlflow: StoredRuns) -> 
     assert "0.889 to 0.910, n 3000" in text
     assert "108 to 129, of which 98 for nothing" in text
     assert "0.1 to 1.4" in text
+    ours = [one.value.set_index("threshold") for one in drawn.dataframe if "threshold" in one.value]
+    assert len(drawn.dataframe) == tables + len(ours)
+    of_thresholds, beside_paper = ours
+    assert of_thresholds.loc[0.5, ["sensitivity", "specificity"]].tolist() == [
+        "0.980 (0.930-0.994)",
+        "0.900 (0.889-0.910)",
+    ]
+    # At the paper's 0.1, 0.17 and 0.2 everything is reported.
+    assert beside_paper["ours: sensitivity"].str[:5].tolist() == ["1.000"] * 3 + ["0.980"] * 2
+    assert beside_paper["ours: specificity"].str[:5].tolist() == ["0.000"] * 3 + ["0.900"] * 2

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from clients.errors import TooLargeError
 from clients.results import Screening
 from dashboard.errors import SourceUnreachableError
-from dashboard.evaluation.worst_cases import MOST, ROTATED, worst
+from dashboard.evaluation.worst_cases import MOST, PER_ROW, ROTATED, worst
 from dashboard.sources import triton_api
 from hilum.contract import LABELS
 from hilum.settings import settings
@@ -130,6 +130,9 @@ def test_evidence_is_asked_for_one_picture_at_a_time(answering: list[bytes]) -> 
     assert [button.label for button in drawn.button] == [
         "Where was the evidence?"
     ] * 2  # the two that are here
+    assert said(drawn).count("The image is not on this machine") == PER_ROW - 2
+    drawn.session_state["evaluation_worst_others"] = True
+    drawn.run()
     assert said(drawn).count("The image is not on this machine") == MOST - 2
     ask(drawn)
     assert len(answering) == 1
