@@ -283,7 +283,7 @@ def test_the_threshold_is_moved_to_a_case_worked_by_hand(mlflow: StoredRuns) -> 
     ours = [one.value.set_index("threshold") for one in drawn.dataframe if "threshold" in one.value]
     assert len(drawn.dataframe) == tables + len(ours)
     of_thresholds, beside_paper = ours
-    assert of_thresholds.loc[0.5, ["sensitivity", "specificity"]].tolist() == [
+    assert list(of_thresholds.loc[0.5, ["sensitivity", "specificity"]]) == [
         "0.980 (0.930-0.994)",
         "0.900 (0.889-0.910)",
     ]
