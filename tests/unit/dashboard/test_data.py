@@ -1,6 +1,5 @@
 """Data and drift: with nothing behind it, with all, and with sources that are old or broken."""
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,18 +13,15 @@ from streamlit.testing.v1.element_tree import ButtonGroup
 
 from dashboard import queries
 from dashboard.data.drift_signals import Drift, signal_name
-from dashboard.data.projection import neighbours, principal_components
-from dashboard.data.projector import clicked
 from dashboard.errors import SourceLyingError, SourceUnreachableError
 from dashboard.sources import (
-    embeddings_api,
     evaluation_api,
     pictures_api,
     prometheus_api,
     registry_api,
     releases_api,
 )
-from dashboard.sources.embeddings_api import Embeddings, read_rows
+from dashboard.sources.embeddings_api import Embeddings
 from dashboard.sources.evaluation_api import ReleaseEvaluation
 from hilum.reference import SIGNALS
 from hilum.settings import settings
@@ -306,50 +302,6 @@ def test_the_outcome_follows_from_the_numbers(
     assert drift.outcome == outcome
 
 
-def test_components_are_those_of_the_singular_values() -> None:
-    values = np.random.default_rng(0).normal(size=(40, 12)).astype(np.float32) * np.linspace(3, 1, 12)
-    centred = values - values.mean(axis=0)
-    left, scale, _ = np.linalg.svd(centred, full_matrices=False)
-    found = principal_components(np.arange(40), values.astype(np.float32), 2)
-    np.testing.assert_allclose(np.abs(found.points), np.abs(left[:, :2] * scale[:2]), rtol=1e-2, atol=1e-2)
-    np.testing.assert_allclose(found.explained, scale[:2] ** 2 / (scale**2).sum(), rtol=1e-3)
-
-
-def test_tsne_keeps_those_together_that_are_alike() -> None:
-    values = np.random.default_rng(0).normal(size=(60, 12)).astype(np.float32)
-    values[30:, 0] += 50
-    found = neighbours(np.arange(60), values)
-    assert found.points.shape == (60, 2)
-    apart = np.linalg.norm(found.points[:, None] - found.points[None], axis=2)
-    np.fill_diagonal(apart, np.inf)
-    assert ((apart.argmin(axis=1) < 30) == (np.arange(60) < 30)).all()
-
-
-def stored(path: Path, values: np.ndarray) -> Path:  # type: ignore[type-arg]
-    np.savez_compressed(path, embeddings=values)
-    return path
-
-
-def test_rows_are_read_a_part_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embeddings_api, "_ROWS_AT_ONCE", 7)
-    values = np.random.default_rng(0).normal(size=(30, 5)).astype(np.float16)
-    rows = np.array([0, 6, 7, 20, 29])
-    found = read_rows(stored(tmp_path / "embeddings.npz", values), rows, 30)
-    np.testing.assert_array_equal(found, values[rows].astype(np.float32))
-
-
-@pytest.mark.parametrize("broken", ["other_rows", "nan", "no_zip"])
-def test_a_file_that_is_not_of_these_predictions_is_refused(tmp_path: Path, broken: str) -> None:
-    values = np.zeros((30, 5), np.float16)
-    if broken == "nan":
-        values[3, 3] = np.nan
-    path = stored(tmp_path / "embeddings.npz", values)
-    if broken == "no_zip":
-        path.write_bytes(b"<html>")
-    with pytest.raises((ValueError, zipfile.BadZipFile)):
-        read_rows(path, np.arange(30), 31 if broken == "other_rows" else 30)
-
-
 def data_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "set").mkdir(parents=True)
     Image.fromarray(np.full((300, 280), 90, np.uint8)).save(folder / "set" / "film.png")
@@ -371,18 +323,6 @@ def test_a_picture_is_shown_only_where_its_data_set_lists_it(
     assert pictures_api.picture("../secret.png", "north") is None
     with pytest.raises(SourceLyingError):
         pictures_api.picture("gone.png", "north")
-
-
-@pytest.mark.parametrize(
-    ("points", "row"),
-    [([], None), ([{"customdata": [7]}], 7), ([{"customdata": 7}], 7), ([{"x": 1.0}], None)],
-)
-def test_a_click_names_a_row(points: list[dict[str, object]], row: int | None) -> None:
-    assert clicked({"selection": {"points": points}}) == row
-
-
-def test_a_map_that_was_not_drawn_yet_has_no_click() -> None:
-    assert clicked(None) is None
 
 
 def test_a_registry_that_fails_later_leaves_the_rest(
