@@ -36,14 +36,22 @@ class Reader:
             return self._examinations.copy()
 
     def remember(self, examination: Examination) -> None:
-        """Keep an examination, within the bounds of a session."""
+        """Keep an examination, within the bounds of a session; nothing once all is to be forgotten."""
         with self._lock:
+            if self.token not in _readers:
+                return
             kept = self._examinations
             kept.append(examination)
             while len(kept) > MAX_HISTORY or (
                 len(kept) > 1 and sum(one.nbytes for one in kept) > MAX_HISTORY_BYTES
             ):
                 del kept[0]
+
+    def forget(self) -> None:
+        """Forget all for good; Streamlit keeps the callbacks of old buttons, and with them this reader."""
+        with self._lock:
+            _readers.pop(self.token, None)
+            self._examinations.clear()
 
     def arrange(self, keys: Sequence[str]) -> None:
         """Have the examinations that were answered together stand last, in this order; show the first."""
@@ -79,4 +87,5 @@ def current_reader() -> Reader:
 
 def forget_reader() -> None:
     """Forget all that this session examined, and what is on its way."""
+    st.session_state[_KEY].forget()
     st.session_state[_KEY] = Reader()

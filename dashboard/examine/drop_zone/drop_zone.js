@@ -2,13 +2,14 @@
 export default function ({ parentElement, data, setTriggerValue }) {
   const find = (selector) => parentElement.querySelector(selector);
   const { words } = data;
-  const state = (parentElement.state ??= { workers: 0 });
-  if (state.reader !== data.reader) {
+  if (parentElement.state?.reader !== data.reader) {
     // At first, and when the reader had all forgotten: what still waits is not sent.
-    Object.assign(state, { reader: data.reader, batch: [], waiting: [] });
+    parentElement.state?.waiting.splice(0);
+    parentElement.state = { reader: data.reader, workers: 0, batch: [], waiting: [] };
     find(".answers").replaceChildren();
     find(".left").hidden = true;
   }
+  const state = parentElement.state;
 
   function take(files) {
     if (!files.length) return;
@@ -31,7 +32,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
       state.batch.push(one);
       state.waiting.push(one);
     }
-    while (state.workers < data.in_flight && state.workers < state.waiting.length) {
+    while (state.workers < data.in_flight && state.waiting.length) {
       state.workers += 1;
       work();
     }
@@ -54,7 +55,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   async function ask(file) {
     if (file.size > data.most_bytes) return { words: words.too_large };
     try {
-      const headers = { "Hilum-Reader": data.reader, "Hilum-File": encodeURIComponent(file.name.toWellFormed()) };
+      const headers = { "Hilum-Reader": data.reader, "Hilum-File": encodeURIComponent(file.name.toWellFormed?.() ?? file.name) };
       const response = await fetch(data.address, { method: "POST", headers, body: file });
       return await response.json();
     } catch {
@@ -83,6 +84,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   }
 
   const [zone, input, stop] = [find(".zone"), find(".files"), find("button")];
+  zone.hidden = false; // its words are there now
   find("label").textContent = words.choose;
   find(".hint").textContent = words.hint;
   find(".limits").textContent = words.limits;
