@@ -47,7 +47,7 @@ def current_language() -> Language:
 
 @contextmanager
 def speaking(language: Language) -> Iterator[None]:
-    """Speak a language during the block, where no page of the reader is drawn."""
+    """Speak a language during the block, without asking the session for it: there may be none."""
     token = _spoken.set(language)
     try:
         yield

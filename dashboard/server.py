@@ -10,4 +10,3 @@ from dashboard.examine.uploads import Uploads
 import_ahead()
 
 app = st.App(Path(__file__).with_name("app.py"), routes=[Uploads().route])
-"""`hilum dashboard`: the page, in the foreground."""

@@ -111,7 +111,7 @@ def ring(plot: go.Figure, projection: Projection, row: int, name: str) -> None:
     if len(where) == 3:
         plot.add_scatter3d(x=where[:1], y=where[1:2], z=where[2:], **common)
     else:
-        plot.add_scatter(x=where[:1], y=where[1:], **common)
+        plot.add_scattergl(x=where[:1], y=where[1:], **common)
 
 
 def _by_group(groups: NDArray[np.str_]) -> Iterator[dict[str, Any]]:

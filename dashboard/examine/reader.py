@@ -80,7 +80,9 @@ def find_reader(token: str) -> Reader | None:
 
 def current_reader() -> Reader:
     """Return the reader whose page is drawn."""
-    reader: Reader = st.session_state.setdefault(_KEY, Reader())
+    if _KEY not in st.session_state:
+        st.session_state[_KEY] = Reader()
+    reader: Reader = st.session_state[_KEY]
     reader.language = current_language()
     return reader
 

@@ -30,9 +30,8 @@ def drop_zone(reader: Reader) -> list[str]:
     result = _component(
         key="examine_drop_zone",
         data={
-            "address": UPLOAD_PATH.removeprefix(
-                "/"
-            ),  # from where the page is: a proxy may put a path before it
+            # From where the page is: a proxy may put a path, with its slash, before it.
+            "address": UPLOAD_PATH.removeprefix("/"),
             "reader": reader.token,
             "most": MAX_FILES,
             "most_bytes": MAX_UPLOAD_MIB * 2**20,
